@@ -1,0 +1,53 @@
+// Threads for calls that block: files, getaddrinfo, a client library that knows no coroutines.
+//
+// A job starts at once: an idle thread takes it, or a new one is started, up to the maximum; beyond that jobs queue,
+// first in, first out. A thread that has been idle for ten seconds ends.
+//   POOL1  `idle_` threads wait on `work_`; if jobs are queued and a thread is idle, that thread has been notified.
+//   POOL2  A job that was accepted runs, unless no thread at all could be started for it: then submit() throws.
+//   POOL3  The destructor runs what is queued, then joins every thread.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <brigade/detail/sync.hpp>
+#include <brigade/executor.hpp>
+
+namespace brigade::detail {
+
+class blocking_pool {
+public:
+    // `owner` is what executor::current() gives to the jobs.
+    blocking_pool(executor& owner, unsigned most_threads, std::string name);
+    ~blocking_pool();
+    blocking_pool(const blocking_pool&) = delete;
+    blocking_pool& operator=(const blocking_pool&) = delete;
+
+    // Any thread. Throws std::system_error when there is no thread and none can be started; the job is not kept then.
+    void submit(blocking_job_base& job);
+
+private:
+    static constexpr std::chrono::seconds keep_alive{10};
+
+    void start_thread();
+    void run_jobs(std::size_t slot);
+    [[nodiscard]] blocking_job_base* next_job(std::size_t slot);
+
+    executor& owner_;
+    const unsigned most_threads_;
+    const std::string name_;
+    sync::mutex mutex_;
+    std::condition_variable work_;
+    std::deque<blocking_job_base*> jobs_;
+    std::vector<std::thread> threads_;  // a slot is joinable while its thread is to be joined
+    std::vector<std::size_t> ended_;    // slots whose threads have ended or are about to: to be joined and reused
+    unsigned alive_ = 0;
+    std::size_t idle_ = 0;
+    bool stopping_ = false;
+};
+
+}  // namespace brigade::detail

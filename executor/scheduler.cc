@@ -1,0 +1,159 @@
+#include "executor/scheduler.hpp"
+
+#include <brigade/detail/promise.hpp>
+#include <brigade/detail/waiter.hpp>
+
+#include "executor/threads.hpp"
+
+namespace brigade::detail {
+
+namespace {
+
+thread_local executor* this_executor = nullptr;
+
+}  // namespace
+
+scheduler::scheduler(executor& owner, unsigned workers, const std::string& name, bool pin)
+    : owner_(owner), idle_(workers) {
+    for (unsigned i = 0; i < workers; ++i) {
+        workers_.push_back(std::make_unique<worker>(*this, i));
+    }
+    const std::vector<unsigned> processors = pin ? allowed_processors() : std::vector<unsigned>();
+    threads_.reserve(workers);
+    try {
+        for (unsigned i = 0; i < workers; ++i) {
+            threads_.emplace_back([this, i] {
+                const executor_scope scope(owner_);
+                workers_[i]->run();
+            });
+            name_thread(threads_.back(), name, "-w" + std::to_string(i));
+            if (pin) {
+                pin_thread(threads_.back(), processors[i % processors.size()]);
+            }
+        }
+    } catch (...) {
+        end_threads();
+        throw;
+    }
+}
+
+void scheduler::end_threads() noexcept {
+    stopping_.store(true, std::memory_order_release);  // pairs: stopping(), which every worker asks before it sleeps
+    while (const std::optional<unsigned> sleeper = idle_.pick_any()) {
+        workers_[*sleeper]->unpark();
+    }
+    for (std::thread& t : threads_) {
+        t.join();
+    }
+    threads_.clear();
+}
+
+scheduler::~scheduler() {
+    end_threads();
+    // pairs: the release in inject(): nothing of this object is touched after it.
+    while (foreign_posts_.load(std::memory_order_acquire) != 0) {
+        sync::yield_thread();
+    }
+}
+
+worker* scheduler::local_worker() const noexcept {
+    worker* const w = worker::current();
+    return w != nullptr && &w->home() == this ? w : nullptr;
+}
+
+void scheduler::inject(std::coroutine_handle<> handle) noexcept {
+    // Before the task can run and end; see the head of scheduler.hpp. Ordered before the push by its release.
+    foreign_posts_.fetch_add(1, std::memory_order_relaxed);
+    injected_.push(handle.address());
+    wake_one();
+    foreign_posts_.fetch_sub(1, std::memory_order_release);  // pairs: the load in ~scheduler()
+}
+
+void scheduler::post(std::coroutine_handle<> handle) noexcept {
+    if (worker* const w = local_worker()) {
+        w->push_ready(handle);
+    } else {
+        inject(handle);
+    }
+}
+
+void scheduler::post_next(std::coroutine_handle<> handle) noexcept {
+    if (worker* const w = local_worker()) {
+        w->push_next(handle);
+    } else {
+        inject(handle);
+    }
+}
+
+void scheduler::wake_one() noexcept {
+    if (const std::optional<unsigned> sleeper = idle_.pick()) {
+        workers_[*sleeper]->unpark();
+    }
+}
+
+bool scheduler::has_visible_work() const noexcept {
+    if (injected_.size() != 0) {
+        return true;
+    }
+    for (const std::unique_ptr<worker>& w : workers_) {
+        if (w->has_visible_work()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+executor_counters scheduler::counters() const noexcept {
+    executor_counters sum;
+    for (const std::unique_ptr<worker>& w : workers_) {
+        const executor_counters one = w->counters();
+        sum.resumed += one.resumed;
+        sum.injected += one.injected;
+        sum.stolen += one.stolen;
+        sum.parked += one.parked;
+    }
+    return sum;
+}
+
+executor_scope::executor_scope(executor& owner) noexcept {
+    this_executor = &owner;
+}
+
+executor_scope::~executor_scope() {
+    this_executor = nullptr;
+}
+
+scheduler* current_scheduler() noexcept {
+    worker* const w = worker::current();
+    return w != nullptr ? &w->home() : nullptr;
+}
+
+executor* current_executor() noexcept {
+    return this_executor;
+}
+
+void set_transfer(std::coroutine_handle<> next) noexcept {
+    worker::current()->set_transfer(next);
+}
+
+void post(scheduler& home, std::coroutine_handle<> handle) noexcept {
+    home.post(handle);
+}
+
+void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept {
+    home.post_next(handle);
+}
+
+void post_yielded(std::coroutine_handle<> handle) noexcept {
+    worker::current()->push_yielded(handle);
+}
+
+void post_forked(std::coroutine_handle<> handle) noexcept {
+    worker::current()->push_forked(handle);
+}
+
+bool consume_budget() noexcept {
+    return worker::current()->consume_budget();
+}
+
+}  // namespace brigade::detail

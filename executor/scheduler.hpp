@@ -1,0 +1,75 @@
+// The workers of one executor and what they share: the injection queue, the idle protocol, the stop flag.
+//
+// Order of the end, in the destructor (the executor has waited until nothing is alive): the flag is set and everybody is
+// woken; each worker runs what it still finds and leaves; the threads are joined. Last it waits for threads of other
+// executors that are still inside post(): the task that they posted may have been the last, and have ended, while they
+// are on their way out.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <brigade/detail/sync.hpp>
+#include <brigade/executor.hpp>
+
+#include "executor/idle.hpp"
+#include "executor/injection_queue.hpp"
+#include "executor/worker.hpp"
+
+namespace brigade::detail {
+
+class scheduler {
+public:
+    // Starts the threads. `owner` is what executor::current() gives on them.
+    scheduler(executor& owner, unsigned workers, const std::string& name, bool pin);
+    // Runs what is left, ends and joins the threads. Not on a worker.
+    ~scheduler();
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+
+    // Any thread. Never fails: memory exhaustion terminates, as a task that was woken must not be lost.
+    void post(std::coroutine_handle<> handle) noexcept;
+    void post_next(std::coroutine_handle<> handle) noexcept;
+
+    // Wakes a worker for work that has been published, unless one is searching or all are awake. Any thread.
+    void wake_one() noexcept;
+
+    [[nodiscard]] unsigned worker_count() const noexcept { return static_cast<unsigned>(workers_.size()); }
+    [[nodiscard]] worker& worker_at(unsigned index) const noexcept { return *workers_[index]; }
+    [[nodiscard]] injection_queue& injected() noexcept { return injected_; }
+    [[nodiscard]] idle& idlers() noexcept { return idle_; }
+    [[nodiscard]] bool stopping() const noexcept {
+        return stopping_.load(std::memory_order_acquire);  // pairs: the store in end_threads()
+    }
+    [[nodiscard]] bool has_visible_work() const noexcept;
+    [[nodiscard]] executor& owner() const noexcept { return owner_; }
+    [[nodiscard]] executor_counters counters() const noexcept;
+
+private:
+    [[nodiscard]] worker* local_worker() const noexcept;
+    void inject(std::coroutine_handle<> handle) noexcept;
+    void end_threads() noexcept;
+
+    executor& owner_;
+    injection_queue injected_;
+    idle idle_;
+    sync::atomic<bool> stopping_{false};
+    alignas(sync::cache_line) sync::atomic<std::uint32_t> foreign_posts_{0};
+    std::vector<std::unique_ptr<worker>> workers_;
+    std::vector<std::thread> threads_;
+};
+
+// The calling thread belongs to `owner` until the guard goes: executor::current().
+class executor_scope {
+public:
+    explicit executor_scope(executor& owner) noexcept;
+    ~executor_scope();
+    executor_scope(const executor_scope&) = delete;
+    executor_scope& operator=(const executor_scope&) = delete;
+};
+
+}  // namespace brigade::detail

@@ -1,0 +1,132 @@
+#include "executor/task_registry.hpp"
+
+#include <cstdlib>
+
+#include <cxxabi.h>
+
+namespace brigade::detail {
+
+namespace {
+
+// Threads are dealt over the shards in the order in which they first come.
+unsigned home_shard(std::size_t shards) noexcept {
+    static sync::atomic<unsigned> next{0};
+    // A worker keeps its shard; relaxed, as the number orders nothing.
+    thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
+    return static_cast<unsigned>(mine % shards);
+}
+
+std::string readable(const char* type_name) {
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type_name, nullptr, nullptr, &status),
+                                                      &std::free);
+    return status == 0 ? name.get() : type_name;
+}
+
+}  // namespace
+
+void task_registry::add(spawn_state& state, const char* type_name) {
+    live_entry& entry = state;
+    entry.type_name = type_name;
+    entry.shard = home_shard(shards_.size());
+    state.registry_ = this;
+    shard& home = shards_[entry.shard];
+    {
+        const sync::lock lock(home.mutex);
+        entry.id = ++home.added * shards_.size() + entry.shard;
+        entry.next = home.first;
+        if (entry.next != nullptr) {
+            entry.next->previous = &entry;
+        }
+        home.first = &entry;
+    }
+    // pairs: the store in request_stop(). Either that sees the entry in the shard, or this sees the flag: both take the
+    // shard's lock in between.
+    if (stopping_.load(std::memory_order_acquire)) {
+        state.own_stop().request_stop();
+    }
+}
+
+void task_registry::remove(spawn_state& state) noexcept {
+    live_entry& entry = state;
+    shard& home = shards_[entry.shard];
+    const sync::lock lock(home.mutex);
+    (entry.previous != nullptr ? entry.previous->next : home.first) = entry.next;
+    if (entry.next != nullptr) {
+        entry.next->previous = entry.previous;
+    }
+    // Under the shard's lock (REG2); it is also what keeps wait_until_empty() from returning before this is done.
+    if (draining_.load(std::memory_order_relaxed)) {
+        const sync::lock drained_lock(drained_mutex_);
+        ++departures_;
+        drained_.notify_all();
+    }
+}
+
+void task_registry::request_stop() {
+    stopping_.store(true, std::memory_order_release);  // pairs: the load in add()
+    for (shard& s : shards_) {
+        // Callbacks may spawn, so they run without the lock; the references keep the states until then.
+        std::vector<spawn_state*> alive;
+        {
+            const sync::lock lock(s.mutex);
+            for (live_entry* entry = s.first; entry != nullptr; entry = entry->next) {
+                alive.push_back(static_cast<spawn_state*>(entry));
+                alive.back()->retain();
+            }
+        }
+        for (spawn_state* state : alive) {
+            state->own_stop().request_stop();
+            state->release();
+        }
+    }
+}
+
+bool task_registry::empty() {
+    for (shard& s : shards_) {
+        const sync::lock lock(s.mutex);
+        if (s.first != nullptr) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool task_registry::wait_until_empty(std::chrono::milliseconds limit) {
+    draining_.store(true, std::memory_order_relaxed);  // ordered by the shards' locks: REG2
+    const auto deadline = sync::clock::now() + limit;
+    sync::lock lock(drained_mutex_);
+    for (;;) {
+        const std::uint64_t seen = departures_;
+        // remove() takes drained_mutex_ inside a shard's lock, so the shards are looked at without it.
+        lock.unlock();
+        if (empty()) {
+            return true;
+        }
+        lock.lock();
+        if (!drained_.wait_until(lock, deadline, [&] { return departures_ != seen; })) {
+            return false;
+        }
+    }
+}
+
+std::vector<std::string> task_registry::describe(std::size_t most) {
+    std::vector<std::string> lines;
+    std::size_t left_out = 0;
+    for (shard& s : shards_) {
+        const sync::lock lock(s.mutex);
+        for (const live_entry* entry = s.first; entry != nullptr; entry = entry->next) {
+            if (lines.size() < most) {
+                lines.push_back("#" + std::to_string(entry->id) + " " + readable(entry->type_name));
+            } else {
+                ++left_out;
+            }
+        }
+    }
+    if (left_out != 0) {
+        lines.push_back("and " + std::to_string(left_out) + " more");
+    }
+    return lines;
+}
+
+}  // namespace brigade::detail

@@ -1,0 +1,63 @@
+// The list of what is alive in an executor: spawned tasks and blocking jobs. Shutdown asks it whom to stop and for whom
+// to wait.
+//
+// Entries are spread over shards, each with its own lock, so that workers which spawn do not meet. The list is intrusive:
+// joining and leaving allocate nothing.
+//   REG1  An entry is in exactly one shard from add() to remove(), and remove() is the last that an executor hears of it.
+//   REG2  Whoever waits in wait_until_empty() for an entry that it saw is notified when that entry leaves: it saw the
+//         entry under the shard's lock after setting `draining_`, and remove() reads `draining_` under the same lock.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <brigade/detail/spawn_state.hpp>
+#include <brigade/detail/sync.hpp>
+
+namespace brigade::detail {
+
+class task_registry {
+public:
+    explicit task_registry(exception_handler on_unhandled)
+        : handler_(std::make_shared<const exception_handler>(std::move(on_unhandled))) {}
+
+    // Any thread. When the executor is stopping, the newcomer is asked to stop at once.
+    void add(spawn_state& state, const char* type_name);
+    // Any thread, once for each add(). The registry may be gone when this returns.
+    void remove(spawn_state& state) noexcept;
+
+    // Asks everything that is alive, and everything added later, to stop. Any thread.
+    void request_stop();
+
+    // Waits until nothing is alive. False when that is not so after `limit`.
+    [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds limit);
+
+    // One line each: number and callable. At most `most`, then how many more.
+    [[nodiscard]] std::vector<std::string> describe(std::size_t most);
+
+    [[nodiscard]] std::shared_ptr<const exception_handler> handler() const { return handler_; }
+
+private:
+    struct alignas(sync::cache_line) shard {
+        sync::mutex mutex;
+        live_entry* first = nullptr;
+        std::uint64_t added = 0;
+    };
+
+    [[nodiscard]] bool empty();
+
+    std::array<shard, 16> shards_;
+    sync::atomic<bool> stopping_{false};
+    sync::atomic<bool> draining_{false};
+    sync::mutex drained_mutex_;
+    std::condition_variable drained_;
+    std::uint64_t departures_ = 0;  // under drained_mutex_
+    std::shared_ptr<const exception_handler> handler_;
+};
+
+}  // namespace brigade::detail

@@ -1,0 +1,203 @@
+#include "executor/worker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "executor/scheduler.hpp"
+
+namespace brigade::detail {
+
+namespace {
+
+thread_local worker* this_worker = nullptr;
+
+}  // namespace
+
+worker* worker::current() noexcept {
+    return this_worker;
+}
+
+worker::worker(scheduler& home, unsigned index) : home_(home), index_(index), random_(index + 1) {}
+
+void worker::run() noexcept {
+    this_worker = this;
+    while (void* const work = find_work()) {
+        resume(std::coroutine_handle<>::from_address(work));
+    }
+    this_worker = nullptr;
+}
+
+// An exception cannot come out of a coroutine of the runtime: its promise keeps it. Out of a foreign one it terminates,
+// by run()'s noexcept.
+void worker::resume(std::coroutine_handle<> handle) {
+    ++resumed_;
+    budget_ = budget_of_a_task;
+    do {
+        handle.resume();
+        handle = std::exchange(transfer_, nullptr);  // see promise.hpp
+    } while (handle);
+}
+
+void* worker::find_work() noexcept {
+    for (;;) {
+        void* work = nullptr;
+        if (++turn_ % injection_turn == 0) {
+            work = take_injected();
+        }
+        if (work == nullptr) {
+            work = take_local();
+        }
+        if (work == nullptr) {
+            work = take_injected();
+        }
+        if (work == nullptr) {
+            work = search();
+        }
+        if (work != nullptr) {
+            stop_searching();
+            return work;
+        }
+        if (home_.stopping()) {
+            stop_searching();
+            return nullptr;
+        }
+        sleep();
+    }
+}
+
+void* worker::take_local() noexcept {
+    if (next_ != nullptr) {
+        if (next_in_a_row_ < most_next_in_a_row) {
+            ++next_in_a_row_;
+            return std::exchange(next_, nullptr);
+        }
+        ready_.push(std::exchange(next_, nullptr));
+    }
+    next_in_a_row_ = 0;
+    if (turn_ % forked_turn == 0) {
+        if (void* const work = forked_.pop()) {
+            return work;
+        }
+    }
+    if (void* const work = ready_.steal()) {
+        return work;
+    }
+    return forked_.pop();
+}
+
+void* worker::take_injected() noexcept {
+    std::array<void*, largest_batch> batch;
+    const std::size_t share = home_.injected().size() / home_.worker_count() + 1;
+    const std::size_t taken = home_.injected().take(batch.data(), std::min(share, batch.size()));
+    if (taken == 0) {
+        return nullptr;
+    }
+    injected_ += taken;
+    for (std::size_t i = 1; i < taken; ++i) {
+        ready_.push(batch[i]);
+    }
+    if (taken > 1 && !searching_) {
+        home_.wake_one();  // WRK1; a searching worker does it in stop_searching()
+    }
+    return batch[0];
+}
+
+void* worker::search() noexcept {
+    if (!searching_) {
+        searching_ = home_.idlers().start_searching();
+        if (!searching_) {
+            return nullptr;
+        }
+    }
+    const unsigned workers = home_.worker_count();
+    const unsigned first = static_cast<unsigned>(random_() % workers);
+    for (unsigned i = 0; i < workers; ++i) {
+        const unsigned victim = (first + i) % workers;
+        if (victim == index_) {
+            continue;
+        }
+        if (void* const work = rob(home_.worker_at(victim))) {
+            return work;
+        }
+    }
+    return take_injected();
+}
+
+void* worker::rob(worker& victim) noexcept {
+    const std::size_t half = (victim.ready_.size() + 1) / 2;
+    void* first = nullptr;
+    for (std::size_t i = 0; i < std::min(half, largest_batch); ++i) {
+        void* const work = victim.ready_.steal();
+        if (work == nullptr) {
+            break;
+        }
+        ++stolen_;
+        if (first == nullptr) {
+            first = work;
+        } else {
+            ready_.push(work);
+        }
+    }
+    if (first == nullptr) {
+        first = victim.forked_.steal();
+        if (first != nullptr) {
+            ++stolen_;
+        }
+    }
+    return first;
+}
+
+void worker::stop_searching() noexcept {
+    if (std::exchange(searching_, false) && home_.idlers().stop_searching()) {
+        home_.wake_one();  // IDLE2
+    }
+}
+
+void worker::sleep() noexcept {
+    ++parked_;
+    home_.idlers().sleep(index_, std::exchange(searching_, false));
+    // S2: everything, once more, now that producers can see the sleeper.
+    if (home_.has_visible_work() || home_.stopping()) {
+        home_.wake_one();
+    }
+    parker_.wait();
+    searching_ = true;  // IDLE3
+}
+
+void worker::push_ready(std::coroutine_handle<> handle) {
+    ready_.push(handle.address());
+    home_.wake_one();
+}
+
+void worker::push_next(std::coroutine_handle<> handle) {
+    if (next_ != nullptr) {
+        ready_.push(std::exchange(next_, nullptr));
+        home_.wake_one();
+    }
+    next_ = handle.address();
+}
+
+void worker::push_forked(std::coroutine_handle<> handle) {
+    forked_.push(handle.address());
+    home_.wake_one();
+}
+
+void worker::push_yielded(std::coroutine_handle<> handle) {
+    // Nobody is woken: what stood here before was announced when it came, and this worker looks here next.
+    ready_.push(handle.address());
+}
+
+bool worker::consume_budget() noexcept {
+    if (budget_ == 0) {
+        return false;
+    }
+    --budget_;
+    return true;
+}
+
+executor_counters worker::counters() const noexcept {
+    return {.resumed = resumed_.get(), .injected = injected_.get(), .stolen = stolen_.get(), .parked = parked_.get()};
+}
+
+}  // namespace brigade::detail

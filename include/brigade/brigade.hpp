@@ -1,0 +1,17 @@
+// All of Brigade.
+#pragma once
+
+#include <brigade/endpoint.hpp>
+#include <brigade/errc.hpp>
+#include <brigade/executor.hpp>
+#include <brigade/get_stop_token.hpp>
+#include <brigade/join_handle.hpp>
+#include <brigade/resolve.hpp>
+#include <brigade/schedule_on.hpp>
+#include <brigade/sleep.hpp>
+#include <brigade/stop.hpp>
+#include <brigade/task.hpp>
+#include <brigade/tcp.hpp>
+#include <brigade/when_all.hpp>
+#include <brigade/with_timeout.hpp>
+#include <brigade/yield.hpp>

@@ -1,0 +1,100 @@
+// What stands behind a join_handle: the result, who waits for it, and the entry in the executor's list of live tasks.
+// For a spawned task it is part of the coroutine's promise, for a blocking job it is the job.
+//
+// Protocol of `waiter_`, between the one task that awaits, the finisher, and a stop of the awaiting task:
+//
+//   nobody ---- await ----> waiting ---- finish ----> finished   (the finisher wakes)
+//   nobody ---- finish ---> finished                             (the await does not suspend)
+//   waiting --- stop -----> nobody                               (the stop wakes)
+//   nobody ---- stop -----> stopped ---- await -----> nobody     (stopped before it suspended: the await does not)
+//
+//   JOIN1  Exactly one of finish and stop takes a waiter out of the word, and only that one wakes it.
+//   JOIN2  Once the awaiter has put itself into the word it is not touched by the await again.
+//   JOIN3  The state lives as long as the handle or the running side: `references_` counts the two.
+//   JOIN4  An exception that is still there when the last reference goes is given to the unhandled-exception handler;
+//          but not the operation_cancelled of a task that was asked to stop: that is how it should end.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+
+#include <brigade/detail/result.hpp>
+#include <brigade/detail/sync.hpp>
+#include <brigade/stop.hpp>
+
+namespace brigade::detail {
+
+class task_registry;
+
+using exception_handler = std::function<void(std::exception_ptr)>;
+
+// Who waits for a spawn_state: a task, or a thread in block_on.
+struct join_waiter {
+    void (*wake)(join_waiter&) noexcept;
+};
+
+// One entry of the executor's list of what is alive.
+struct live_entry {
+    live_entry* previous = nullptr;
+    live_entry* next = nullptr;
+    unsigned shard = 0;
+    std::uint64_t id = 0;
+    const char* type_name = nullptr;  // as typeid gives it: of the callable that was spawned
+};
+
+class spawn_state : private live_entry {
+public:
+    spawn_state() = default;
+    spawn_state(const spawn_state&) = delete;
+    spawn_state& operator=(const spawn_state&) = delete;
+
+    [[nodiscard]] bool finished() const noexcept;
+    // Registers `w` to be woken by finish(). False when it need not wait: finished, or stopped before.
+    [[nodiscard]] bool wait(join_waiter& w) noexcept;
+    // Any thread, on behalf of a stop. True when `w` was waiting and will not be woken by finish() any more.
+    [[nodiscard]] bool stop_waiting(join_waiter& w) noexcept;
+    // Takes back what stop_waiting() left for a wait() that never came.
+    void forget_stop() noexcept;
+    // Blocks the calling thread until finished.
+    void wait_blocking() noexcept;
+
+    [[nodiscard]] stop_source& own_stop() noexcept { return stop_; }
+    void retain() noexcept;
+    void release() noexcept;
+
+protected:
+    virtual ~spawn_state() = default;
+
+    // The running side has its result: leaves the registry, wakes the waiter, gives up its reference.
+    void finish() noexcept;
+
+private:
+    friend class task_registry;
+
+    virtual void destroy() noexcept = 0;
+    [[nodiscard]] virtual bool failed() const noexcept = 0;
+    [[nodiscard]] virtual std::exception_ptr take_exception() noexcept = 0;
+
+    sync::atomic<void*> waiter_{nullptr};
+    sync::atomic<std::uint32_t> references_{2};
+    stop_source stop_;
+    task_registry* registry_ = nullptr;
+    std::shared_ptr<const exception_handler> on_unhandled_;  // set by a finish with an exception
+};
+
+template <class T>
+class spawn_state_with : public spawn_state {
+public:
+    [[nodiscard]] detail::result<T>& result() noexcept { return result_; }
+
+private:
+    [[nodiscard]] bool failed() const noexcept final { return result_.failed(); }
+    [[nodiscard]] std::exception_ptr take_exception() noexcept final { return result_.take_exception(); }
+
+    detail::result<T> result_;
+};
+
+}  // namespace brigade::detail

@@ -1,0 +1,53 @@
+// A suspended coroutine and the executor whose workers are to resume it; and the few questions that an awaitable asks
+// of the worker it runs on.
+#pragma once
+
+#include <coroutine>
+
+namespace brigade {
+class executor;
+}
+
+namespace brigade::detail {
+
+class scheduler;
+
+// The scheduler and executor of the calling worker; null on any other thread. Not inlined, because a thread-local
+// address kept across a suspension would be the wrong thread's.
+[[nodiscard]] scheduler* current_scheduler() noexcept;
+[[nodiscard]] executor* current_executor() noexcept;
+
+// Puts the coroutine at the end of the queue: of the calling worker where it is one of the scheduler's, else of the
+// injection queue. Any thread. Never resumes on the caller's stack.
+void post(scheduler& home, std::coroutine_handle<> handle) noexcept;
+
+// As post(), for a caller that is about to finish: the coroutine may run next on this worker, ahead of its queue.
+void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept;
+
+// Puts the coroutine at the end of the calling worker's queue and wakes nobody.
+void post_yielded(std::coroutine_handle<> handle) noexcept;
+
+// Makes a child of a fork point available to the calling worker, last in first out, and to thieves.
+void post_forked(std::coroutine_handle<> handle) noexcept;
+
+// Takes one from the budget of the task that runs on the calling worker. False when it is used up.
+[[nodiscard]] bool consume_budget() noexcept;
+
+// Who waits for an event. The event's source posts it exactly once.
+struct waiter {
+    std::coroutine_handle<> handle;
+    scheduler* home = nullptr;
+
+    // On a worker, in await_suspend.
+    void suspend(std::coroutine_handle<> suspended) noexcept {
+        handle = suspended;
+        home = current_scheduler();
+    }
+    // Any thread. The waiter may be gone when this returns, so it works on a copy.
+    void post() const noexcept {
+        const waiter self = *this;
+        detail::post(*self.home, self.handle);
+    }
+};
+
+}  // namespace brigade::detail

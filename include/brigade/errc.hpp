@@ -1,0 +1,23 @@
+// Errors of I/O operations that errno has no number for. All others are std::errc in the generic or system category:
+// operation_canceled for an operation that a stop ended, timed_out for one that ran past its deadline.
+#pragma once
+
+#include <system_error>
+
+namespace brigade {
+
+enum class errc {
+    closed = 1,  // this side closed the socket before or during the operation
+    busy,        // another task is already in an operation of the same direction on this socket
+};
+
+[[nodiscard]] const std::error_category& error_category() noexcept;
+
+[[nodiscard]] inline std::error_code make_error_code(errc e) noexcept {
+    return {static_cast<int>(e), error_category()};
+}
+
+}  // namespace brigade
+
+template <>
+struct std::is_error_code_enum<brigade::errc> : std::true_type {};

@@ -1,0 +1,267 @@
+// The executor: worker threads that run tasks, the blocking pool, and, once something does I/O or sleeps, the reactor.
+// Several may live in one process; they share nothing.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+#include <brigade/detail/spawn_state.hpp>
+#include <brigade/join_handle.hpp>
+#include <brigade/task.hpp>
+
+namespace brigade {
+
+struct executor_options {
+    // Number of worker threads, at most 4096. 0 means default_worker_count().
+    unsigned workers = 0;
+    // Threads are named after it; the system shows the first 15 bytes of "<name>-w<index>".
+    std::string name = "brigade";
+    // Bind worker i to the i-th processor that the process may use.
+    bool pin_workers = false;
+    // The most threads that spawn_blocking may start; they end after ten idle seconds. At least 1.
+    unsigned blocking_threads = 512;
+    // Gets every exception that nobody can receive, on the thread where that became clear. An exception that leaves the
+    // handler terminates. Default: report on standard error and terminate.
+    std::function<void(std::exception_ptr)> unhandled_exception;
+    // How long the destructor waits for stopped tasks before it says, on standard error, for which ones it waits; it
+    // says so again each time this has passed.
+    std::chrono::milliseconds shutdown_report{5000};
+};
+
+// What the workers have done since the start. Counted by each worker for itself, read without stopping it.
+struct executor_counters {
+    std::uint64_t resumed = 0;   // coroutines taken from a queue and run
+    std::uint64_t injected = 0;  // of these, taken from the injection queue
+    std::uint64_t stolen = 0;    // of these, taken from another worker
+    std::uint64_t parked = 0;    // how often a worker went to sleep
+};
+
+// How many workers an executor has by default: what the affinity mask allows, and no more than the cgroup's CPU quota,
+// rounded up. At least 1.
+[[nodiscard]] unsigned default_worker_count();
+
+namespace detail {
+
+struct executor_parts;
+struct executor_access;
+
+// A job of spawn_blocking.
+class blocking_job_base {
+public:
+    virtual void run() noexcept = 0;
+
+protected:
+    ~blocking_job_base() = default;
+};
+
+template <class R, class F, class... Args>
+class blocking_job final : public spawn_state_with<R>, public blocking_job_base {
+public:
+    template <class G, class... As>
+    explicit blocking_job(G&& function, As&&... args)
+        : function_(std::forward<G>(function)), args_(std::forward<As>(args)...) {}
+
+    void run() noexcept override {
+        try {
+            if constexpr (std::is_void_v<R>) {
+                std::apply(std::move(function_), std::move(args_));
+                this->result().set_value();
+            } else {
+                this->result().set_value(std::apply(std::move(function_), std::move(args_)));
+            }
+        } catch (...) {
+            this->result().set_exception(std::current_exception());
+        }
+        this->finish();
+    }
+
+private:
+    void destroy() noexcept override { delete this; }
+
+    F function_;
+    std::tuple<Args...> args_;
+};
+
+// The coroutine that a spawned task runs in: it keeps the callable and its arguments alive, and its promise is the state
+// behind the join_handle.
+template <class T>
+struct root {
+    class promise;
+    using promise_type = promise;
+
+    std::coroutine_handle<promise> handle;
+};
+
+template <class T>
+class root_result : public spawn_state_with<T> {
+public:
+    template <std::convertible_to<T> U = T>
+    void return_value(U&& value) {
+        this->result().set_value(std::forward<U>(value));
+    }
+};
+
+template <>
+class root_result<void> : public spawn_state_with<void> {
+public:
+    void return_void() { result().set_value(); }
+};
+
+template <class T>
+class root<T>::promise final : public promise_base, public root_result<T> {
+public:
+    promise() noexcept { stop = &this->own_stop(); }
+
+    root get_return_object() noexcept { return {std::coroutine_handle<promise>::from_promise(*this)}; }
+    [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+    void unhandled_exception() noexcept { this->result().set_exception(std::current_exception()); }
+
+    struct finisher {
+        [[nodiscard]] bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<promise> self) const noexcept { self.promise().finish(); }
+        void await_resume() const noexcept {}
+    };
+    [[nodiscard]] finisher final_suspend() const noexcept { return {}; }
+
+private:
+    void destroy() noexcept override { std::coroutine_handle<promise>::from_promise(*this).destroy(); }
+};
+
+template <class T, class F, class... Args>
+root<T> run_as_root(F function, Args... args) {
+    co_return co_await std::invoke(function, std::move(args)...);
+}
+
+template <class T>
+root<T> run_as_root(task<T> body) {
+    co_return co_await std::move(body);
+}
+
+template <class F, class... Args>
+using task_result = typename std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::value_type;
+
+}  // namespace detail
+
+class executor {
+public:
+    // Starts the workers. Throws std::invalid_argument for options that make no sense, std::system_error when a thread
+    // cannot be started or pinned.
+    explicit executor(executor_options options = {});
+    // Asks every task to stop and waits until all have ended; see executor_options::shutdown_report. Not to be called
+    // on a thread of this executor: that would wait for itself, so it reports and terminates. Handles may outlive the
+    // executor. Tasks of other executors must have left it.
+    ~executor();
+    executor(const executor&) = delete;
+    executor& operator=(const executor&) = delete;
+
+    // Runs the task that `function(args...)` gives on the workers and waits for it; returns its result or rethrows.
+    // `function` and `args` are kept until the task has ended. For threads that are not workers: on a worker it
+    // throws std::logic_error, as it would keep the worker from its tasks.
+    template <class F, class... Args>
+        requires task_function<std::decay_t<F>&, std::decay_t<Args>...>
+    auto block_on(F&& function, Args&&... args) {
+        refuse_on_worker();
+        return wait_for(spawn(std::forward<F>(function), std::forward<Args>(args)...));
+    }
+    template <class T>
+    T block_on(task<T> body) {
+        refuse_on_worker();
+        return wait_for(spawn(std::move(body)));
+    }
+
+    // Starts the task that `function(args...)` gives. `function` and `args` are moved into the task and live as long as
+    // it does, so a capturing lambda is safe. Any thread. Throws std::runtime_error when the executor is being
+    // destroyed and the caller is not one of its tasks.
+    template <class F, class... Args>
+        requires task_function<std::decay_t<F>&, std::decay_t<Args>...>
+    auto spawn(F&& function, Args&&... args) {
+        using result = detail::task_result<F, Args...>;
+        return start(detail::run_as_root<result, std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(function),
+                                                                                      std::forward<Args>(args)...),
+                     typeid(std::decay_t<F>).name());
+    }
+    template <class T>
+    join_handle<T> spawn(task<T> body) {
+        return start(detail::run_as_root<T>(std::move(body)), typeid(task<T>).name());
+    }
+
+    // Runs `function(args...)` on a thread of the blocking pool, where it may block. It starts when a thread is free
+    // and is not interrupted by a stop. Any thread. Throws as spawn() does, and std::system_error when no thread at
+    // all can be started.
+    template <class F, class... Args>
+        requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
+    auto spawn_blocking(F&& function, Args&&... args) {
+        using result = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+        using job = detail::blocking_job<result, std::decay_t<F>, std::decay_t<Args>...>;
+        auto* const state = new job(std::forward<F>(function), std::forward<Args>(args)...);
+        join_handle<result> handle(state);
+        submit(*state, *state, typeid(std::decay_t<F>).name());
+        return handle;
+    }
+
+    // Asks every task, running or spawned later, to stop. Any thread.
+    void request_stop();
+
+    [[nodiscard]] unsigned worker_count() const noexcept;
+    [[nodiscard]] const std::string& name() const noexcept;
+    // Any thread; a worker in full flight may be a few counts ahead.
+    [[nodiscard]] executor_counters counters() const noexcept;
+
+    // The executor whose worker or blocking thread calls. Throws std::logic_error on any other thread.
+    [[nodiscard]] static executor& current();
+    [[nodiscard]] static executor* try_current() noexcept;
+
+private:
+    friend struct detail::executor_access;
+
+    template <class T>
+    join_handle<T> start(detail::root<T> r, const char* type_name) {
+        join_handle<T> handle(&r.handle.promise());
+        launch(r.handle.promise(), r.handle, type_name);
+        return handle;
+    }
+    template <class T>
+    static T wait_for(join_handle<T> handle) {
+        auto* const state = static_cast<detail::spawn_state_with<T>*>(handle.state());
+        state->wait_blocking();
+        return state->result().take();
+    }
+
+    void refuse_on_worker() const;
+    void launch(detail::spawn_state& state, std::coroutine_handle<> handle, const char* type_name);
+    void submit(detail::spawn_state& state, detail::blocking_job_base& job, const char* type_name);
+
+    std::unique_ptr<detail::executor_parts> parts_;
+};
+
+// Index of the worker that calls, from 0; nothing on other threads.
+[[nodiscard]] std::optional<unsigned> this_worker_index() noexcept;
+
+template <class... Args>
+auto block_on(executor& where, Args&&... args) {
+    return where.block_on(std::forward<Args>(args)...);
+}
+
+// On the current executor; throw std::logic_error where there is none.
+template <class... Args>
+auto spawn(Args&&... args) {
+    return executor::current().spawn(std::forward<Args>(args)...);
+}
+template <class... Args>
+auto spawn_blocking(Args&&... args) {
+    return executor::current().spawn_blocking(std::forward<Args>(args)...);
+}
+
+}  // namespace brigade

@@ -1,0 +1,77 @@
+// Waiting for a moment.
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+
+#include <brigade/detail/promise.hpp>
+#include <brigade/detail/timer.hpp>
+#include <brigade/detail/waiter.hpp>
+#include <brigade/stop.hpp>
+
+namespace brigade {
+
+namespace detail {
+
+class reactor;
+
+// The deadline that lies `d` from now, rounded up to the clock's tick and kept from overflowing.
+template <class Rep, class Period>
+[[nodiscard]] sync::clock::time_point deadline_after(std::chrono::duration<Rep, Period> d) {
+    using ticks = sync::clock::duration;
+    const sync::clock::time_point now = sync::clock::now();
+    const auto room = std::chrono::duration<double>(sync::clock::time_point::max() - now);
+    if (std::chrono::duration<double>(d) >= room / 2) {  // a century or more: for ever
+        return sync::clock::time_point::max();
+    }
+    return now + std::chrono::ceil<ticks>(d);
+}
+
+class sleep_awaiter {
+public:
+    explicit sleep_awaiter(sync::clock::time_point deadline) noexcept;
+    sleep_awaiter(const sleep_awaiter&) = delete;
+    sleep_awaiter& operator=(const sleep_awaiter&) = delete;
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <runtime_promise P>
+    bool await_suspend(std::coroutine_handle<P> self) {
+        return suspend(self, self.promise().stop);
+    }
+    void await_resume();
+
+private:
+    struct alarm_clock : timer {
+        explicit alarm_clock(sleep_awaiter& s) noexcept : timer(&sleep_awaiter::wake), sleeper(s) {}
+        sleep_awaiter& sleeper;
+    };
+    struct stop_reaction : stop_hook {
+        explicit stop_reaction(sleep_awaiter& s) noexcept : stop_hook(&sleep_awaiter::stop), sleeper(s) {}
+        sleep_awaiter& sleeper;
+    };
+
+    bool suspend(std::coroutine_handle<> self, stop_source* source);
+    static void wake(timer& expired) noexcept;
+    static void stop(stop_hook& hook) noexcept;
+
+    sync::clock::time_point deadline_;
+    reactor* reactor_ = nullptr;
+    waiter waiter_;
+    alarm_clock timer_;
+    stop_reaction on_stop_;
+    bool stopped_ = false;
+};
+
+}  // namespace detail
+
+// `co_await sleep_until(t)`, `co_await sleep_for(d)`: wakes at the deadline or later, never earlier; a deadline in the
+// past lets others run once. Throws operation_cancelled when the task is asked to stop. Tasks only.
+[[nodiscard]] inline detail::sleep_awaiter sleep_until(std::chrono::steady_clock::time_point deadline) noexcept {
+    return detail::sleep_awaiter(deadline);
+}
+template <class Rep, class Period>
+[[nodiscard]] detail::sleep_awaiter sleep_for(std::chrono::duration<Rep, Period> duration) {
+    return detail::sleep_awaiter(detail::deadline_after(duration));
+}
+
+}  // namespace brigade

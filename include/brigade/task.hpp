@@ -1,0 +1,156 @@
+// task<T>: a lazy coroutine with a result. It runs when it is awaited or spawned, and not before.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <brigade/detail/promise.hpp>
+#include <brigade/detail/result.hpp>
+
+namespace brigade {
+
+template <class T>
+class task;
+
+namespace detail {
+
+template <class T>
+class promise_with_result : public promise_base {
+public:
+    void unhandled_exception() noexcept { result_.set_exception(std::current_exception()); }
+    [[nodiscard]] detail::result<T>& result() noexcept { return result_; }
+
+protected:
+    detail::result<T> result_;
+};
+
+// return_value and return_void may not stand in one class.
+template <class T>
+class returning_promise : public promise_with_result<T> {
+public:
+    template <std::convertible_to<T> U = T>
+    void return_value(U&& value) {
+        this->result_.set_value(std::forward<U>(value));
+    }
+};
+
+template <>
+class returning_promise<void> : public promise_with_result<void> {
+public:
+    void return_void() { result_.set_value(); }
+};
+
+template <class T>
+class task_promise final : public returning_promise<T> {
+public:
+    task<T> get_return_object() noexcept;
+    [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+    [[nodiscard]] final_awaiter final_suspend() const noexcept { return {}; }
+};
+
+// Owns a coroutine frame.
+template <class Promise>
+class frame {
+public:
+    frame() = default;
+    explicit frame(std::coroutine_handle<Promise> handle) noexcept : handle_(handle) {}
+    frame(frame&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    frame& operator=(frame&& other) noexcept {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~frame() {
+        if (handle_) {
+            handle_.destroy();
+        }
+    }
+
+    explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
+    [[nodiscard]] std::coroutine_handle<Promise> handle() const noexcept { return handle_; }
+    [[nodiscard]] Promise& promise() const noexcept { return handle_.promise(); }
+
+private:
+    std::coroutine_handle<Promise> handle_;
+};
+
+// Runs the task in place of its parent, and the parent again when it has finished. Owns the frame, so that a task can
+// be awaited only once and is gone at the end of the await.
+template <class T>
+class task_awaiter {
+public:
+    explicit task_awaiter(frame<task_promise<T>> child) noexcept : child_(std::move(child)) {}
+
+    [[nodiscard]] bool await_ready() const {
+        if (!child_) {
+            throw std::logic_error("brigade: co_await of a task that is empty: moved from, or awaited before");
+        }
+        return false;
+    }
+    template <runtime_promise P>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
+        return start(parent, static_cast<const promise_base&>(parent.promise()).stop);
+    }
+    T await_resume() { return child_.promise().result().take(); }
+
+protected:
+    std::coroutine_handle<> start(std::coroutine_handle<> parent, stop_source* stop) noexcept {
+        child_.promise().continuation = parent;
+        child_.promise().stop = stop;
+        return transfer(child_.handle());
+    }
+
+private:
+    frame<task_promise<T>> child_;
+};
+
+}  // namespace detail
+
+// Move-only. T may be void, move-only, or a reference. Destroying a task that was never awaited destroys its frame.
+// An exception that leaves the coroutine comes out of the co_await.
+template <class T = void>
+class [[nodiscard]] task {
+public:
+    using promise_type = detail::task_promise<T>;
+    using value_type = T;
+
+    task() = default;
+
+    // Only for a task on a worker: another task, or anything it awaits. Throws std::logic_error when empty.
+    detail::task_awaiter<T> operator co_await() && noexcept { return detail::task_awaiter<T>(std::move(frame_)); }
+
+    // False when moved from or awaited.
+    explicit operator bool() const noexcept { return static_cast<bool>(frame_); }
+
+    // Hands the coroutine to the runtime's own combinators. Leaves the task empty.
+    detail::frame<promise_type> release() && noexcept { return std::move(frame_); }
+
+private:
+    friend promise_type;
+    explicit task(std::coroutine_handle<promise_type> handle) noexcept : frame_(handle) {}
+
+    detail::frame<promise_type> frame_;
+};
+
+template <class T>
+task<T> detail::task_promise<T>::get_return_object() noexcept {
+    return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
+}
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+
+}  // namespace detail
+
+// A call with these arguments gives a task.
+template <class F, class... Args>
+concept task_function =
+    std::invocable<F, Args...> && detail::is_task<std::remove_cvref_t<std::invoke_result_t<F, Args...>>>;
+
+}  // namespace brigade
