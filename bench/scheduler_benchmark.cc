@@ -1,0 +1,197 @@
+// What the scheduler's basic steps cost, by the names of tokio's scheduler suite, beside oneTBB doing the same work.
+//
+//   bazel run --config=bench //bench:scheduler_benchmark
+//
+// The argument is the number of workers. "items_per_second" counts tasks, yields or round trips.
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+#include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
+
+#include <brigade/brigade.hpp>
+
+namespace {
+
+constexpr int tasks = 100'000;
+constexpr unsigned fib_argument = 24;  // 150,049 calls
+
+brigade::executor make_executor(const benchmark::State& state) {
+    return brigade::executor({.workers = static_cast<unsigned>(state.range(0))});
+}
+
+brigade::task<> nothing() {
+    co_return;
+}
+
+brigade::task<> spawn_and_join() {
+    std::vector<brigade::join_handle<>> handles;
+    handles.reserve(tasks);
+    for (int i = 0; i < tasks; ++i) {
+        handles.push_back(brigade::spawn(nothing));
+    }
+    for (brigade::join_handle<>& h : handles) {
+        co_await h;
+    }
+}
+
+void spawn_many_local(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        executor.block_on(spawn_and_join);
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
+}
+
+// From a thread that is not a worker.
+void spawn_many_remote(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    std::vector<brigade::join_handle<>> handles;
+    handles.reserve(tasks);
+    for (auto _ : state) {
+        for (int i = 0; i < tasks; ++i) {
+            handles.push_back(executor.spawn(nothing));
+        }
+        executor.block_on([&handles]() -> brigade::task<> {
+            for (brigade::join_handle<>& h : handles) {
+                co_await h;
+            }
+        });
+        handles.clear();
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
+}
+
+void spawn_many_tbb(benchmark::State& state) {
+    oneapi::tbb::task_arena arena(static_cast<int>(state.range(0)));
+    for (auto _ : state) {
+        arena.execute([] {
+            oneapi::tbb::task_group group;
+            for (int i = 0; i < tasks; ++i) {
+                group.run([] {});
+            }
+            group.wait();
+        });
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
+}
+
+brigade::task<> yield_times(int times) {
+    for (int i = 0; i < times; ++i) {
+        co_await brigade::yield();
+    }
+}
+
+void yield_one_task(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        executor.block_on(yield_times, tasks);
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
+}
+
+void yield_many(benchmark::State& state) {
+    constexpr int yielders = 200;
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        executor.block_on([]() -> brigade::task<> {
+            std::vector<brigade::task<>> all;
+            for (int i = 0; i < yielders; ++i) {
+                all.push_back(yield_times(tasks / yielders));
+            }
+            co_await brigade::when_all(std::move(all));
+        });
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
+}
+
+// Each task spawns the next; the last one ends the measurement.
+brigade::task<> chain_to(int left, std::atomic<bool>& done) {
+    if (left == 0) {
+        done.store(true, std::memory_order_release);
+        done.notify_one();
+    } else {
+        brigade::spawn(chain_to, left - 1, std::ref(done)).detach();
+    }
+    co_return;
+}
+
+void chained_spawn(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        std::atomic<bool> done = false;
+        executor.spawn(chain_to, tasks, std::ref(done)).detach();
+        done.wait(false, std::memory_order_acquire);
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
+}
+
+brigade::task<int> ready(int i) {
+    co_return i;
+}
+
+void await_ready_task(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(executor.block_on([]() -> brigade::task<std::int64_t> {
+            std::int64_t sum = 0;
+            for (int i = 0; i < tasks; ++i) {
+                sum += co_await ready(i);
+            }
+            co_return sum;
+        }));
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
+}
+
+brigade::task<std::uint64_t> fib(unsigned n) {
+    if (n < 2) {
+        co_return n;
+    }
+    const auto both = co_await brigade::when_all(fib(n - 1), fib(n - 2));
+    co_return std::get<0>(both) + std::get<1>(both);
+}
+
+void fib_when_all(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(executor.block_on(fib, fib_argument));
+    }
+}
+
+std::uint64_t fib_in_tbb(unsigned n) {
+    if (n < 2) {
+        return n;
+    }
+    std::uint64_t a = 0;
+    oneapi::tbb::task_group group;
+    group.run([&a, n] { a = fib_in_tbb(n - 1); });
+    const std::uint64_t b = fib_in_tbb(n - 2);
+    group.wait();
+    return a + b;
+}
+
+void fib_tbb(benchmark::State& state) {
+    oneapi::tbb::task_arena arena(static_cast<int>(state.range(0)));
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(arena.execute([] { return fib_in_tbb(fib_argument); }));
+    }
+}
+
+void workers(benchmark::internal::Benchmark* b) {
+    b->ArgName("workers")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
+BENCHMARK(spawn_many_local)->Apply(workers);
+BENCHMARK(spawn_many_remote)->Apply(workers);
+BENCHMARK(spawn_many_tbb)->Apply(workers);
+BENCHMARK(yield_one_task)->Apply(workers);
+BENCHMARK(yield_many)->Apply(workers);
+BENCHMARK(chained_spawn)->Apply(workers);
+BENCHMARK(await_ready_task)->Apply(workers);
+BENCHMARK(fib_when_all)->Apply(workers);
+BENCHMARK(fib_tbb)->Apply(workers);
+
+}  // namespace
