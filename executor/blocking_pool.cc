@@ -54,12 +54,12 @@ void blocking_pool::start_thread() {
         threads_[slot].join();  // it has left next_job() and ends without the lock
     }
     threads_[slot] = std::thread([this, slot] {
+        name_this_thread(name_, "-b" + std::to_string(slot));
         const executor_scope scope(owner_);
         run_jobs(slot);
     });
     ended_.pop_back();
     ++alive_;
-    name_thread(threads_[slot], name_, "-b" + std::to_string(slot));
 }
 
 void blocking_pool::run_jobs(std::size_t slot) {

@@ -22,11 +22,11 @@ scheduler::scheduler(executor& owner, unsigned workers, const std::string& name,
     threads_.reserve(workers);
     try {
         for (unsigned i = 0; i < workers; ++i) {
-            threads_.emplace_back([this, i] {
+            threads_.emplace_back([this, i, name] {
+                name_this_thread(name, "-w" + std::to_string(i));
                 const executor_scope scope(owner_);
                 workers_[i]->run();
             });
-            name_thread(threads_.back(), name, "-w" + std::to_string(i));
             if (pin) {
                 pin_thread(threads_.back(), processors[i % processors.size()]);
             }

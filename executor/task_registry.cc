@@ -1,5 +1,6 @@
 #include "executor/task_registry.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <cxxabi.h>
@@ -94,7 +95,9 @@ bool task_registry::empty() {
 
 bool task_registry::wait_until_empty(std::chrono::milliseconds limit) {
     draining_.store(true, std::memory_order_relaxed);  // ordered by the shards' locks: REG2
-    const auto deadline = sync::clock::now() + limit;
+    const auto now = sync::clock::now();
+    const auto most = std::chrono::floor<std::chrono::milliseconds>(sync::clock::time_point::max() - now);
+    const auto deadline = now + std::min(limit, most);
     sync::lock lock(drained_mutex_);
     for (;;) {
         const std::uint64_t seen = departures_;

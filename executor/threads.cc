@@ -1,6 +1,7 @@
 #include "executor/threads.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cmath>
 #include <fstream>
@@ -115,12 +116,12 @@ std::optional<unsigned> cgroup_processor_quota(const std::filesystem::path& proc
     return static_cast<unsigned>(std::ceil(*tightest));
 }
 
-void name_thread(std::thread& thread, const std::string& name, const std::string& suffix) {
+void name_this_thread(const std::string& name, const std::string& suffix) {
     constexpr std::size_t most = 15;
     const std::string shown = name.substr(0, most - std::min(most, suffix.size())) + suffix;
-    if (const int error = ::pthread_setname_np(thread.native_handle(), shown.c_str()); error != 0) {
-        throw std::system_error(error, std::generic_category(), "brigade: naming a thread '" + shown + "'");
-    }
+    // A thread names itself without the help of /proc; then only the length can be wrong.
+    [[maybe_unused]] const int error = ::pthread_setname_np(::pthread_self(), shown.substr(0, most).c_str());
+    assert(error == 0);
 }
 
 void pin_thread(std::thread& thread, unsigned processor) {

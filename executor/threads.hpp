@@ -19,8 +19,8 @@ namespace brigade::detail {
     const std::filesystem::path& proc_self_cgroup = "/proc/self/cgroup",
     const std::filesystem::path& cgroup_root = "/sys/fs/cgroup");
 
-// The system keeps 15 bytes: the suffix is kept whole, the name is cut.
-void name_thread(std::thread& thread, const std::string& name, const std::string& suffix);
+// Names the calling thread. The system keeps 15 bytes: the suffix is kept whole, the name is cut.
+void name_this_thread(const std::string& name, const std::string& suffix);
 
 // Throws std::system_error.
 void pin_thread(std::thread& thread, unsigned processor);

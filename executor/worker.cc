@@ -41,16 +41,9 @@ void worker::resume(std::coroutine_handle<> handle) {
 
 void* worker::find_work() noexcept {
     for (;;) {
-        void* work = nullptr;
-        if (++turn_ % injection_turn == 0) {
-            work = take_injected();
-        }
-        if (work == nullptr) {
-            work = take_local();
-        }
-        if (work == nullptr) {
-            work = take_injected();
-        }
+        ++turn_;
+        pull_injected();
+        void* work = take_local();
         if (work == nullptr) {
             work = search();
         }
@@ -86,21 +79,22 @@ void* worker::take_local() noexcept {
     return forked_.pop();
 }
 
-void* worker::take_injected() noexcept {
-    std::array<void*, largest_batch> batch;
-    const std::size_t share = home_.injected().size() / home_.worker_count() + 1;
-    const std::size_t taken = home_.injected().take(batch.data(), std::min(share, batch.size()));
-    if (taken == 0) {
-        return nullptr;
+void worker::pull_injected() noexcept {
+    const std::size_t waiting = home_.injected().size();
+    if (waiting == 0) {
+        return;
     }
+    std::array<void*, largest_batch> batch;
+    const std::size_t share = waiting / home_.worker_count() + 1;
+    const std::size_t taken = home_.injected().take(batch.data(), std::min(share, batch.size()));
     injected_ += taken;
-    for (std::size_t i = 1; i < taken; ++i) {
+    for (std::size_t i = 0; i < taken; ++i) {
         ready_.push(batch[i]);
     }
-    if (taken > 1 && !searching_) {
-        home_.wake_one();  // WRK1; a searching worker does it in stop_searching()
+    // WRK1: while they were in the batch nobody saw them. A searching worker wakes others in stop_searching().
+    if (taken != 0 && ready_.size() > 1 && !searching_) {
+        home_.wake_one();
     }
-    return batch[0];
 }
 
 void* worker::search() noexcept {
@@ -121,7 +115,7 @@ void* worker::search() noexcept {
             return work;
         }
     }
-    return take_injected();
+    return nullptr;
 }
 
 void* worker::rob(worker& victim) noexcept {

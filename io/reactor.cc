@@ -36,12 +36,14 @@ reactor::reactor(const std::string& name) {
         if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_fd_, &event) == -1) {
             throw std::system_error(last_error(), "brigade: epoll_ctl");
         }
-        thread_ = std::thread([this] { run(); });
+        thread_ = std::thread([this, name] {
+            name_this_thread(name, "-io");
+            run();
+        });
     } catch (...) {
         close_descriptors();
         throw;
     }
-    name_thread(thread_, name, "-io");
 }
 
 reactor::~reactor() {

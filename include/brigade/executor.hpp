@@ -34,7 +34,7 @@ struct executor_options {
     unsigned blocking_threads = 512;
     // Gets every exception that nobody can receive, on the thread where that became clear. An exception that leaves the
     // handler terminates. Default: report on standard error and terminate.
-    std::function<void(std::exception_ptr)> unhandled_exception;
+    std::function<void(std::exception_ptr)> unhandled_exception{};
     // How long the destructor waits for stopped tasks before it says, on standard error, for which ones it waits; it
     // says so again each time this has passed.
     std::chrono::milliseconds shutdown_report{5000};
@@ -57,6 +57,18 @@ namespace detail {
 struct executor_parts;
 struct executor_access;
 
+// What was given to spawn() or spawn_blocking(). The running side drops it before it tells that it has finished: whoever
+// joins finds the callable and its arguments gone, and a handle that is kept does not keep them.
+template <class F, class... Args>
+struct invocation {
+    template <class G, class... As>
+    explicit invocation(std::in_place_t /*tag*/, G&& f, As&&... as)
+        : function(std::forward<G>(f)), args(std::forward<As>(as)...) {}
+
+    F function;
+    std::tuple<Args...> args;
+};
+
 // A job of spawn_blocking.
 class blocking_job_base {
 public:
@@ -71,27 +83,27 @@ class blocking_job final : public spawn_state_with<R>, public blocking_job_base 
 public:
     template <class G, class... As>
     explicit blocking_job(G&& function, As&&... args)
-        : function_(std::forward<G>(function)), args_(std::forward<As>(args)...) {}
+        : call_(std::in_place, std::in_place, std::forward<G>(function), std::forward<As>(args)...) {}
 
     void run() noexcept override {
         try {
             if constexpr (std::is_void_v<R>) {
-                std::apply(std::move(function_), std::move(args_));
+                std::apply(std::move(call_->function), std::move(call_->args));
                 this->result().set_value();
             } else {
-                this->result().set_value(std::apply(std::move(function_), std::move(args_)));
+                this->result().set_value(std::apply(std::move(call_->function), std::move(call_->args)));
             }
         } catch (...) {
             this->result().set_exception(std::current_exception());
         }
+        call_.reset();
         this->finish();
     }
 
 private:
     void destroy() noexcept override { delete this; }
 
-    F function_;
-    std::tuple<Args...> args_;
+    std::optional<invocation<F, Args...>> call_;
 };
 
 // The coroutine that a spawned task runs in: it keeps the callable and its arguments alive, and its promise is the state
@@ -140,8 +152,10 @@ private:
 };
 
 template <class T, class F, class... Args>
-root<T> run_as_root(F function, Args... args) {
-    co_return co_await std::invoke(function, std::move(args)...);
+root<T> run_as_root(std::optional<invocation<F, Args...>> call) {
+    const reset_at_exit drop(call);  // before the final suspension; the parameter stays as long as the frame
+    co_return co_await std::apply(
+        [&call](Args&... args) { return std::invoke(call->function, std::move(args)...); }, call->args);
 }
 
 template <class T>
@@ -171,7 +185,7 @@ public:
     // throws std::logic_error, as it would keep the worker from its tasks.
     template <class F, class... Args>
         requires task_function<std::decay_t<F>&, std::decay_t<Args>...>
-    auto block_on(F&& function, Args&&... args) {
+    decltype(auto) block_on(F&& function, Args&&... args) {
         refuse_on_worker();
         return wait_for(spawn(std::forward<F>(function), std::forward<Args>(args)...));
     }
@@ -188,8 +202,9 @@ public:
         requires task_function<std::decay_t<F>&, std::decay_t<Args>...>
     auto spawn(F&& function, Args&&... args) {
         using result = detail::task_result<F, Args...>;
-        return start(detail::run_as_root<result, std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(function),
-                                                                                      std::forward<Args>(args)...),
+        using call = std::optional<detail::invocation<std::decay_t<F>, std::decay_t<Args>...>>;
+        return start(detail::run_as_root<result>(
+                         call(std::in_place, std::in_place, std::forward<F>(function), std::forward<Args>(args)...)),
                      typeid(std::decay_t<F>).name());
     }
     template <class T>
@@ -236,7 +251,7 @@ private:
     static T wait_for(join_handle<T> handle) {
         auto* const state = static_cast<detail::spawn_state_with<T>*>(handle.state());
         state->wait_blocking();
-        return state->result().take();
+        return state->take_last();
     }
 
     void refuse_on_worker() const;
@@ -250,7 +265,7 @@ private:
 [[nodiscard]] std::optional<unsigned> this_worker_index() noexcept;
 
 template <class... Args>
-auto block_on(executor& where, Args&&... args) {
+decltype(auto) block_on(executor& where, Args&&... args) {
     return where.block_on(std::forward<Args>(args)...);
 }
 

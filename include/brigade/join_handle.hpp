@@ -110,7 +110,7 @@ private:
         T await_resume() {
             resumed();
             const detail::spawn_reference last = std::move(handle_.reference_);
-            return static_cast<detail::spawn_state_with<T>*>(last.get())->result().take();
+            return static_cast<detail::spawn_state_with<T>*>(last.get())->take_last();
         }
 
     private:

@@ -110,7 +110,7 @@ public:
         : stop_hook([](stop_hook& self) noexcept { static_cast<stop_callback&>(self).callback_(); }),
           callback_(std::forward<C>(callback)) {
         if (!attach(token.source_)) {
-            callback_();
+            [this]() noexcept { callback_(); }();
         }
     }
     // Before callback_ is destroyed, so that a run in progress has ended.

@@ -15,6 +15,19 @@ using stored = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, std::remove_cv_t<T>>>;
 
+// Ends the life of what `x` holds at the end of the scope.
+template <class X>
+class reset_at_exit {
+public:
+    explicit reset_at_exit(X& x) noexcept : x_(x) {}
+    reset_at_exit(const reset_at_exit&) = delete;
+    reset_at_exit& operator=(const reset_at_exit&) = delete;
+    ~reset_at_exit() { x_.reset(); }
+
+private:
+    X& x_;
+};
+
 template <class T>
 class result {
 public:
@@ -35,6 +48,7 @@ public:
             return static_cast<T&&>(std::get<value_index>(outcome_));
         }
     }
+    void reset() noexcept { outcome_.template emplace<0>(); }
     // Moves the value out in the form it is kept.
     stored<T> take_stored() { return std::move(std::get<value_index>(outcome_)); }
     // Leaves the result empty. Only when failed().

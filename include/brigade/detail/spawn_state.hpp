@@ -89,6 +89,12 @@ template <class T>
 class spawn_state_with : public spawn_state {
 public:
     [[nodiscard]] detail::result<T>& result() noexcept { return result_; }
+    // Moves the value out, or rethrows, and leaves nothing: the state itself may stay for as long as the running side
+    // is on its way out.
+    T take_last() {
+        const reset_at_exit drop(result_);
+        return result_.take();
+    }
 
 private:
     [[nodiscard]] bool failed() const noexcept final { return result_.failed(); }

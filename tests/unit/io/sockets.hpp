@@ -1,0 +1,79 @@
+// Sockets in states that the tests of tcp need.
+#pragma once
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <brigade/brigade.hpp>
+#include <sys/socket.h>
+
+#include "tests/support/blocking_socket.hpp"
+#include "tests/support/tcp_pair.hpp"
+
+namespace test {
+
+// Reads into a buffer of its own; the error, if it is one. EOF and bytes are no errors.
+inline brigade::task<std::error_code> read_error(brigade::tcp_stream& stream) {
+    std::array<std::byte, 16> buffer{};
+    const auto got = co_await stream.read_some(buffer);
+    co_return error_of(got);
+}
+
+inline brigade::task<std::error_code> accept_error(brigade::tcp_listener& listener) {
+    const auto accepted = co_await listener.accept();
+    co_return error_of(accepted);
+}
+
+// More than a connection's buffers hold after narrow().
+inline constexpr std::size_t more_than_fits = std::size_t{4} << 20;
+
+// Makes the buffers of one end small, so that a writer soon has to wait.
+inline void narrow(const brigade::tcp_stream& end) {
+    const int size = 4096;
+    for (const int buffer : {SO_SNDBUF, SO_RCVBUF}) {
+        if (::setsockopt(end.native_handle(), SOL_SOCKET, buffer, &size, sizeof(size)) == -1) {
+            throw std::system_error(errno, std::generic_category(), "setsockopt");
+        }
+    }
+}
+inline void narrow(const tcp_pair& ends) {
+    narrow(ends.near);
+    narrow(ends.far);
+}
+
+// Waits until the peer reads, which ends it only where the test says so.
+inline brigade::task<std::error_code> write_error(brigade::tcp_stream& stream) {
+    static const std::vector<std::byte> bytes(more_than_fits);
+    const auto written = co_await stream.write_all(bytes);
+    co_return error_of(written);
+}
+
+// A listener that never accepts and whose queue is full: it ignores who connects.
+class full_listener {
+public:
+    full_listener() : listener_(blocking_socket::listen(brigade::endpoint::loopback_v4(0), 0)) {
+        // The queue holds one connection more than listen() was told, and a few more may be on their way into it.
+        const brigade::endpoint address = local_endpoint();
+        for (blocking_socket& one : queued_) {
+            one = blocking_socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+            static_cast<void>(::connect(one.fd(), address.native(), address.native_size()));
+        }
+    }
+    [[nodiscard]] brigade::endpoint local_endpoint() const { return listener_.local_endpoint(); }
+
+private:
+    blocking_socket listener_;
+    std::array<blocking_socket, 4> queued_;
+};
+
+// Small numbers as text of a fixed length, which says by itself where it comes from.
+[[nodiscard]] inline std::string eight_digits(unsigned n) {
+    const std::string digits = std::to_string(n % 100'000'000);
+    return std::string(8 - digits.size(), '0') + digits;
+}
+
+}  // namespace test
