@@ -8,7 +8,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <string>
 #include <thread>
@@ -41,7 +40,7 @@ private:
     const unsigned most_threads_;
     const std::string name_;
     sync::mutex mutex_;
-    std::condition_variable work_;
+    sync::condition_variable work_;
     std::deque<blocking_job_base*> jobs_;
     std::vector<std::thread> threads_;  // a slot is joinable while its thread is to be joined
     std::vector<std::size_t> ended_;    // slots whose threads have ended or are about to: to be joined and reused

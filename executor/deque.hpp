@@ -5,8 +5,8 @@
 // 2013). Where those use fences, this uses sequentially consistent accesses: they cost the same on x86-64, and the
 // thread sanitizer understands them.
 //
-// State: items stand at the indices [top, bottom) of a ring that doubles when it is full. Indices only grow, except that
-// pop() lowers bottom by one for as long as it runs.
+// State: items stand at the indices [top, bottom) of a ring that doubles when it is full. Indices only grow, except
+// that pop() lowers bottom by one for as long as it runs.
 //
 //   DEQ1  An item is taken by exactly one: the one whose compare-exchange moved top past it, or, if others remain above
 //         it, the owner by lowering bottom.

@@ -1,10 +1,10 @@
 // The end of an executor:
-//   1. Intake closes: spawn() throws on threads that are not the executor's own.
+//   1. Intake closes: spawn() throws on threads that belong to no executor.
 //   2. Every live task is asked to stop, and so is every task that they still spawn.
 //   3. The destructor waits until nothing is alive, and says for whom it waits when that takes long.
 //   4. The blocking pool, the reactor, and the workers end, in this order; each joins its threads.
-// Tasks are not destroyed while they are suspended: every suspension of the runtime ends on a stop, so they end
-// themselves, and destructors run where they always run.
+// Tasks are not destroyed while they are suspended: every wait of the runtime ends on a stop, so they end themselves,
+// and destructors run where they always run.
 #include <brigade/executor.hpp>
 
 #include <cstdio>
@@ -118,7 +118,8 @@ void executor::refuse_on_worker() const {
 namespace {
 
 void refuse_when_closed(const executor& self, const detail::executor_parts& parts, detail::spawn_state& state) {
-    if (parts.closed.load(std::memory_order_relaxed) && executor::try_current() != &self) {
+    // Threads of any executor may carry one of this executor's tasks, as a guest or on its blocking pool.
+    if (parts.closed.load(std::memory_order_relaxed) && executor::try_current() == nullptr) {
         state.release();  // the side that would have run
         throw std::runtime_error("brigade: spawn on executor '" + self.name() + "', which is being destroyed");
     }
@@ -142,6 +143,10 @@ void executor::submit(detail::spawn_state& state, detail::blocking_job_base& job
         state.release();  // the side that would have run
         throw;
     }
+}
+
+bool detail::is_worker_of(const executor& where) noexcept {
+    return current_scheduler() == &executor_access::scheduler(where);
 }
 
 void detail::post(executor& where, std::coroutine_handle<> handle) noexcept {

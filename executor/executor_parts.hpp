@@ -38,7 +38,7 @@ struct executor_parts {
 
 struct executor_access {
     [[nodiscard]] static executor_parts& parts(executor& e) noexcept { return *e.parts_; }
-    [[nodiscard]] static detail::scheduler& scheduler(executor& e) noexcept { return e.parts_->scheduler; }
+    [[nodiscard]] static detail::scheduler& scheduler(const executor& e) noexcept { return e.parts_->scheduler; }
 
     // The executor's event source; made by `make` when it is asked for the first time. Any thread.
     template <class Make>

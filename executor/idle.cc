@@ -15,8 +15,8 @@ bool idle::start_searching() noexcept {
             return false;
         }
         // pairs: pick(); orders nothing by itself, but stays in the sequence of read-modify-writes of IDLE2.
-    } while (!word_.compare_exchange_weak(word, word + one_searching, std::memory_order_acq_rel,
-                                          std::memory_order_relaxed));
+    } while (
+        !word_.compare_exchange_weak(word, word + one_searching, std::memory_order_acq_rel, std::memory_order_relaxed));
     return true;
 }
 

@@ -18,8 +18,8 @@
 //          `awake + length of the stack == workers` whenever the lock is free.
 //   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost.
 //
-// At most half of the workers search (but at least one may): more only fight over the same deques. A worker that may not
-// search parks at once; IDLE2 holds, since others search.
+// At most half of the workers search (but at least one may): more only fight over the same deques. A worker that may
+// not search parks at once; IDLE2 holds, since others search.
 //
 // Rejected: a sequentially consistent load in P2 in place of the RMW. It is cheaper with many producers, but a load may
 // pass the store of P1 without a fence in between; tokio lost wake-ups that way (#1768).

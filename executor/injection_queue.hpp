@@ -13,7 +13,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <cstdio>
+#include <exception>
 
 #include <concurrentqueue/concurrentqueue.h>
 
@@ -25,7 +26,10 @@ class injection_queue {
 public:
     // Any thread. Wake a worker afterwards. Terminates when memory runs out: a task that was woken must not be lost.
     void push(void* item) noexcept {
-        items_.enqueue(item);
+        if (!items_.enqueue(item)) {
+            std::fputs("brigade: out of memory for a task that is ready to run\n", stderr);
+            std::terminate();
+        }
         // pairs: the exchange in take(); the item is in the queue, and what it points to is visible.
         count_.fetch_add(1, std::memory_order_release);
     }

@@ -1,5 +1,8 @@
 #include "executor/scheduler.hpp"
 
+#include <cstdio>
+#include <exception>
+
 #include <brigade/detail/promise.hpp>
 #include <brigade/detail/waiter.hpp>
 
@@ -123,17 +126,36 @@ executor_scope::~executor_scope() {
     this_executor = nullptr;
 }
 
-scheduler* current_scheduler() noexcept {
+namespace {
+
+// The calling worker, for what only a task on a worker may do.
+worker& this_worker() noexcept {
+    worker* const w = worker::current();
+    if (w == nullptr) {
+        std::fputs("brigade: a task awaits on a thread that is no worker: something resumed it there\n", stderr);
+        std::terminate();
+    }
+    return *w;
+}
+
+}  // namespace
+
+[[gnu::noinline]] scheduler* current_scheduler() noexcept {
     worker* const w = worker::current();
     return w != nullptr ? &w->home() : nullptr;
 }
 
-executor* current_executor() noexcept {
+void waiter::suspend(std::coroutine_handle<> suspended) noexcept {
+    handle = suspended;
+    home = &this_worker().home();
+}
+
+[[gnu::noinline]] executor* current_executor() noexcept {
     return this_executor;
 }
 
 void set_transfer(std::coroutine_handle<> next) noexcept {
-    worker::current()->set_transfer(next);
+    this_worker().set_transfer(next);
 }
 
 void post(scheduler& home, std::coroutine_handle<> handle) noexcept {
@@ -145,15 +167,15 @@ void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept {
 }
 
 void post_yielded(std::coroutine_handle<> handle) noexcept {
-    worker::current()->push_yielded(handle);
+    this_worker().push_yielded(handle);
 }
 
 void post_forked(std::coroutine_handle<> handle) noexcept {
-    worker::current()->push_forked(handle);
+    this_worker().push_forked(handle);
 }
 
 bool consume_budget() noexcept {
-    return worker::current()->consume_budget();
+    return this_worker().consume_budget();
 }
 
 }  // namespace brigade::detail

@@ -1,7 +1,7 @@
 // The workers of one executor and what they share: the injection queue, the idle protocol, the stop flag.
 //
-// Order of the end, in the destructor (the executor has waited until nothing is alive): the flag is set and everybody is
-// woken; each worker runs what it still finds and leaves; the threads are joined. Last it waits for threads of other
+// Order of the end, in the destructor (the executor has waited until nothing is alive): the flag is set and everybody
+// is woken; each worker runs what it still finds and leaves; the threads are joined. Last it waits for threads of other
 // executors that are still inside post(): the task that they posted may have been the last, and have ended, while they
 // are on their way out.
 #pragma once

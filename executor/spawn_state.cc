@@ -1,6 +1,6 @@
 #include <brigade/detail/spawn_state.hpp>
 
-#include <cassert>
+#include <stdexcept>
 
 #include <brigade/join_handle.hpp>
 
@@ -15,12 +15,13 @@ char finished_mark;
 char stopped_mark;
 
 struct blocked_thread : join_waiter {
-    blocked_thread() noexcept : join_waiter{[](join_waiter& self) noexcept {
-        sync::atomic<std::uint32_t>& word = static_cast<blocked_thread&>(self).woken;
-        // pairs: the acquire load in wait_blocking(). From here on only the word's address is used.
-        word.store(1, std::memory_order_release);
-        sync::futex_wake(word);
-    }} {}
+    blocked_thread() noexcept
+        : join_waiter{[](join_waiter& self) noexcept {
+              sync::atomic<std::uint32_t>& word = static_cast<blocked_thread&>(self).woken;
+              // pairs: the acquire load in wait_blocking(). From here on only the word's address is used.
+              word.store(1, std::memory_order_release);
+              sync::futex_wake(word);
+          }} {}
     sync::atomic<std::uint32_t> woken{0};
 };
 
@@ -41,14 +42,16 @@ bool spawn_state::finished() const noexcept {
     return waiter_.load(std::memory_order_acquire) == &finished_mark;
 }
 
-bool spawn_state::wait(join_waiter& w) noexcept {
+bool spawn_state::wait(join_waiter& w) {
     void* seen = nullptr;
     // Success: the release publishes the waiter to finish() and stop_waiting().
     // Failure: pairs with the exchange in finish(), or with stop_waiting().
     if (waiter_.compare_exchange_strong(seen, &w, std::memory_order_release, std::memory_order_acquire)) {
         return true;  // JOIN2
     }
-    assert((seen == &finished_mark || seen == &stopped_mark) && "two tasks await one join_handle");
+    if (seen != &finished_mark && seen != &stopped_mark) {
+        throw std::logic_error("brigade: two tasks await one join_handle");
+    }
     return false;
 }
 
@@ -74,7 +77,7 @@ void spawn_state::forget_stop() noexcept {
     waiter_.compare_exchange_strong(seen, nullptr, std::memory_order_relaxed);  // nobody else is left to set or read it
 }
 
-void spawn_state::wait_blocking() noexcept {
+void spawn_state::wait_blocking() {
     blocked_thread self;
     if (!wait(self)) {
         return;

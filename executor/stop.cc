@@ -39,7 +39,7 @@ bool stop_hook::attach(stop_source* source) {
     }
     sync::lock lock(source->mutex_);
     if (source->requested_.load(std::memory_order_relaxed)) {  // under mutex_, as is the only store
-        return false;  // STOP3
+        return false;                                          // STOP3
     }
     source_ = source;
     next_ = source->first_;

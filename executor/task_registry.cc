@@ -73,7 +73,9 @@ void task_registry::request_stop() {
             const sync::lock lock(s.mutex);
             for (live_entry* entry = s.first; entry != nullptr; entry = entry->next) {
                 alive.push_back(static_cast<spawn_state*>(entry));
-                alive.back()->retain();
+            }
+            for (spawn_state* state : alive) {
+                state->retain();
             }
         }
         for (spawn_state* state : alive) {
@@ -84,13 +86,13 @@ void task_registry::request_stop() {
 }
 
 bool task_registry::empty() {
-    for (shard& s : shards_) {
-        const sync::lock lock(s.mutex);
-        if (s.first != nullptr) {
-            return false;
-        }
+    // All shards at one moment: one after another, a task could spawn into a shard that was looked at already, and
+    // leave its own before that is. Nobody else holds two of these locks.
+    std::array<sync::lock, std::tuple_size_v<decltype(shards_)>> locks;
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        locks[i] = sync::lock(shards_[i].mutex);
     }
-    return true;
+    return std::ranges::all_of(shards_, [](const shard& s) { return s.first == nullptr; });
 }
 
 bool task_registry::wait_until_empty(std::chrono::milliseconds limit) {

@@ -1,16 +1,17 @@
 // The list of what is alive in an executor: spawned tasks and blocking jobs. Shutdown asks it whom to stop and for whom
 // to wait.
 //
-// Entries are spread over shards, each with its own lock, so that workers which spawn do not meet. The list is intrusive:
-// joining and leaving allocate nothing.
-//   REG1  An entry is in exactly one shard from add() to remove(), and remove() is the last that an executor hears of it.
+// Entries are spread over shards, each with its own lock, so that workers which spawn do not meet. The list is
+// intrusive: joining and leaving allocate nothing.
+//   REG1  An entry is in exactly one shard from add() to remove(), and remove() is the last that an executor hears of
+//         it. A task adds those that it spawns before it is removed itself, so a moment at which all shards are empty
+//         is the end.
 //   REG2  Whoever waits in wait_until_empty() for an entry that it saw is notified when that entry leaves: it saw the
 //         entry under the shard's lock after setting `draining_`, and remove() reads `draining_` under the same lock.
 #pragma once
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -55,7 +56,7 @@ private:
     sync::atomic<bool> stopping_{false};
     sync::atomic<bool> draining_{false};
     sync::mutex drained_mutex_;
-    std::condition_variable drained_;
+    sync::condition_variable drained_;
     std::uint64_t departures_ = 0;  // under drained_mutex_
     std::shared_ptr<const exception_handler> handler_;
 };

@@ -14,7 +14,7 @@ thread_local worker* this_worker = nullptr;
 
 }  // namespace
 
-worker* worker::current() noexcept {
+[[gnu::noinline]] worker* worker::current() noexcept {
     return this_worker;
 }
 
@@ -65,7 +65,7 @@ void* worker::take_local() noexcept {
             ++next_in_a_row_;
             return std::exchange(next_, nullptr);
         }
-        ready_.push(std::exchange(next_, nullptr));
+        push_ready(std::coroutine_handle<>::from_address(std::exchange(next_, nullptr)));
     }
     next_in_a_row_ = 0;
     if (turn_ % forked_turn == 0) {
@@ -92,7 +92,7 @@ void worker::pull_injected() noexcept {
         ready_.push(batch[i]);
     }
     // WRK1: while they were in the batch nobody saw them. A searching worker wakes others in stop_searching().
-    if (taken != 0 && ready_.size() > 1 && !searching_) {
+    if (taken != 0 && (ready_.size() > 1 || next_ != nullptr) && !searching_) {
         home_.wake_one();
     }
 }
@@ -166,8 +166,7 @@ void worker::push_ready(std::coroutine_handle<> handle) {
 
 void worker::push_next(std::coroutine_handle<> handle) {
     if (next_ != nullptr) {
-        ready_.push(std::exchange(next_, nullptr));
-        home_.wake_one();
+        push_ready(std::coroutine_handle<>::from_address(std::exchange(next_, nullptr)));
     }
     next_ = handle.address();
 }
@@ -180,6 +179,14 @@ void worker::push_forked(std::coroutine_handle<> handle) {
 void worker::push_yielded(std::coroutine_handle<> handle) {
     // Nobody is woken: what stood here before was announced when it came, and this worker looks here next.
     ready_.push(handle.address());
+}
+
+void worker::set_transfer(std::coroutine_handle<> handle) {
+    if (transfer_) {
+        // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot.
+        push_ready(transfer_);
+    }
+    transfer_ = handle;
 }
 
 bool worker::consume_budget() noexcept {

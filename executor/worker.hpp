@@ -10,8 +10,8 @@
 //   3. ready_, and every `forked_turn`-th time forked_ before it, so that neither starves the other.
 //   4. Others' queues, half of what stands ready there, beginning at a random victim.
 //   5. Sleep, by the protocol in idle.hpp.
-// Rejected: looking at the injection queue only every so many tasks, as tokio and Go do. With tasks that compute for ten
-// milliseconds each, a connection that was ready waited for half a second.
+// Rejected: looking at the injection queue only every so many tasks, as tokio and Go do. With tasks that compute for
+// ten milliseconds each, a connection that was ready waited for half a second.
 //
 // WRK1  Work that others could take while this worker runs a task has been announced (scheduler::wake_one), or a
 //       searching worker will come by.
@@ -45,7 +45,7 @@ public:
     void push_next(std::coroutine_handle<> handle);    // WRK2
     void push_forked(std::coroutine_handle<> handle);  // and wakes a worker, if that is needed
     void push_yielded(std::coroutine_handle<> handle);
-    void set_transfer(std::coroutine_handle<> handle) noexcept { transfer_ = handle; }
+    void set_transfer(std::coroutine_handle<> handle);
     [[nodiscard]] bool consume_budget() noexcept;
 
     // Any thread.
@@ -56,7 +56,7 @@ public:
     [[nodiscard]] scheduler& home() const noexcept { return home_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
-    // The worker that the calling thread is, or null. Not inlined: see current_scheduler().
+    // The worker that the calling thread is, or null. Not inlined: see waiter.hpp.
     [[nodiscard]] static worker* current() noexcept;
 
 private:

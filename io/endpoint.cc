@@ -59,7 +59,8 @@ std::expected<endpoint, std::error_code> endpoint::parse(std::string_view text) 
     const std::string_view digits = text.substr(colon + 1);
     std::uint16_t port = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (error != std::errc() || end != digits.data() + digits.size()) {
+    const bool padded = digits.size() > 1 && digits.front() == '0';
+    if (error != std::errc() || end != digits.data() + digits.size() || padded) {
         return invalid();
     }
     const bool bracketed = host.starts_with('[') && host.ends_with(']');
@@ -71,8 +72,9 @@ std::expected<endpoint, std::error_code> endpoint::parse(std::string_view text) 
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICHOST;
     addrinfo* found = nullptr;
-    // Also takes the old forms of IPv4, such as 127.1; those do not survive the comparison below.
-    if (host.empty() || ::getaddrinfo(std::string(host).c_str(), nullptr, &hints, &found) != 0) {
+    // Also takes the old forms of IPv4, such as 127.1; those do not survive the comparison below. Reads up to the first
+    // zero byte.
+    if (host.empty() || host.contains('\0') || ::getaddrinfo(std::string(host).c_str(), nullptr, &hints, &found) != 0) {
         return invalid();
     }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, &::freeaddrinfo);

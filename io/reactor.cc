@@ -15,8 +15,8 @@
 namespace brigade::detail {
 
 reactor& reactor::of(executor& e) {
-    event_source& source =
-        executor_access::events(e, [&e]() -> std::unique_ptr<event_source> { return std::make_unique<reactor>(e.name()); });
+    event_source& source = executor_access::events(
+        e, [&e]() -> std::unique_ptr<event_source> { return std::make_unique<reactor>(e.name()); });
     return static_cast<reactor&>(source);  // the io side makes no other
 }
 
@@ -93,20 +93,18 @@ void reactor::wake() noexcept {
 }
 
 bool reactor::set(timer& t, sync::clock::time_point deadline, const stop_source* stop) {
-    {
-        const sync::lock lock(timers_mutex_);
-        // A stop whose reaction has run before this lock found nothing to cancel; see it here. One that comes later
-        // finds the timer.
-        if (stop != nullptr && stop->stop_requested()) {
-            return false;
-        }
-        timers_.set(t, deadline);
-        if (deadline >= wakes_at_) {
-            return true;
-        }
-        wakes_at_ = deadline;  // TIM2: this thread's wake-up is under way; a later timer needs no other
+    const sync::lock lock(timers_mutex_);
+    // A stop whose reaction has run before this lock found nothing to cancel; see it here. One that comes later finds
+    // the timer.
+    if (stop != nullptr && stop->stop_requested()) {
+        return false;
     }
-    wake();
+    timers_.set(t, deadline);
+    if (deadline < wakes_at_) {
+        wakes_at_ = deadline;  // TIM2
+        // Under the lock: once it is free the timer may expire, its task end, and the executor with it.
+        wake();
+    }
     return true;
 }
 
@@ -142,7 +140,9 @@ void reactor::wait_and_deliver() noexcept {
         const timer* const first = timers_.earliest();
         wakes_at_ = first != nullptr ? first->deadline : sync::clock::time_point::max();
         if (first != nullptr) {
-            const auto left = std::max(sync::clock::duration::zero(), wakes_at_ - sync::clock::now());
+            // The later of the two, and not the larger difference: that overflows for a deadline long past.
+            const sync::clock::time_point now = sync::clock::now();
+            const auto left = std::max(wakes_at_, now) - now;
             const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
             limit.tv_sec = seconds.count();
             limit.tv_nsec = std::chrono::nanoseconds(left - seconds).count();
@@ -168,7 +168,9 @@ void reactor::wait_and_deliver() noexcept {
 
 void reactor::expire_timers() noexcept {
     sync::lock lock(timers_mutex_);
-    for (;;) {
+    // No more than there are now: timers that are due again as soon as they have expired could go on for ever, and the
+    // sockets would wait.
+    for (std::size_t left = timers_.size(); left > 0; --left) {
         timer* const first = timers_.earliest();
         if (first == nullptr || first->deadline > sync::clock::now()) {
             return;

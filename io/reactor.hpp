@@ -6,7 +6,7 @@
 //
 // Timers. All of this under `timers_mutex_`:
 //   TIM1  A timer is in the heap from set() until exactly one of expiry and cancel() takes it out.
-//   TIM2  While the thread sleeps, `wakes_at_` is not later than any deadline in the heap, or a wake-up is under way;
+//   TIM2  While the thread sleeps, `wakes_at_` is not later than any deadline in the heap, and it wakes then or sooner;
 //         while it does not sleep it is `awake`, and the thread looks at the heap before it sleeps again.
 //   TIM3  `expiring_` is the timer whose function runs. cancel_and_wait() returns only when that is another, so the
 //         timer's memory may go.

@@ -112,6 +112,11 @@ std::uint32_t registration::tick(direction d) noexcept {
     return at(d).tick;
 }
 
+bool registration::is_closed() noexcept {
+    const sync::lock lock(mutex_);
+    return closed_;
+}
+
 void registration::deliver(std::uint32_t events, std::uint32_t generation) noexcept {
     // An error or a hang-up is something for both directions to find out by their system call.
     constexpr std::uint32_t both = EPOLLERR | EPOLLHUP;

@@ -1,7 +1,7 @@
 // One fd's entry in the reactor: who waits for it to become readable or writable, and when the fd may be closed.
 //
-// An operation tries its system call first. Only when that says EAGAIN does it wait, and only the first wait puts the fd
-// into epoll: once, edge-triggered, for both directions. A short-lived socket may never get there.
+// An operation tries its system call first. Only when that says EAGAIN does it wait, and only the first wait puts the
+// fd into epoll: once, edge-triggered, for both directions. A short-lived socket may never get there.
 //
 // Readiness is a tick per direction. An event raises the tick and wakes the waiter, if there is one. An operation notes
 // the tick, makes its system call, and waits only while the tick is still the one it noted:
@@ -11,8 +11,8 @@
 //
 //   REG1  An event is never lost: it either raises the tick before the wait compares it, or finds the waiter. Both
 //         happen under `mutex_`.
-//   REG2  A waiter is taken out of its side by exactly one of event, close, and stop, under `mutex_`, and that one posts
-//         it. After that nobody touches it.
+//   REG2  A waiter is taken out of its side by exactly one of event, close, and stop, under `mutex_`, and that one
+//         posts it. After that nobody touches it.
 //   REG3  The fd is open as long as the owner or an operation holds a reference. close() makes further operations fail,
 //         wakes the waiting ones, and ends the connection; the number is given back to the system when the last
 //         operation has left, so that no operation works on a stranger's fd.
@@ -32,6 +32,7 @@
 #include <brigade/detail/socket.hpp>
 #include <brigade/detail/sync.hpp>
 #include <brigade/detail/waiter.hpp>
+#include <brigade/errc.hpp>
 #include <brigade/stop.hpp>
 
 namespace brigade::detail {
@@ -60,6 +61,7 @@ public:
 
     // For those who hold a reference.
     [[nodiscard]] std::uint32_t tick(direction d) noexcept;
+    [[nodiscard]] bool is_closed() noexcept;
     [[nodiscard]] int fd() const noexcept { return fd_; }
     // As epoll knows the slot: generation and index.
     [[nodiscard]] std::uint64_t key() const noexcept { return std::uint64_t{generation_} << 32 | index_; }
@@ -75,7 +77,9 @@ private:
         readiness_awaiter* waiting = nullptr;
         bool busy = false;
     };
-    [[nodiscard]] bool is_open(std::uint32_t generation) const noexcept { return generation == generation_ && !closed_; }
+    [[nodiscard]] bool is_open(std::uint32_t generation) const noexcept {
+        return generation == generation_ && !closed_;
+    }
     [[nodiscard]] side& at(direction d) noexcept { return sides_[static_cast<std::size_t>(d)]; }
 
     reactor* reactor_ = nullptr;
@@ -142,6 +146,12 @@ public:
     }
 
     [[nodiscard]] int fd() const noexcept { return registration_->fd(); }
+    // Whether close() has come. Then what a system call says of the connection's end is close()'s own doing (REG3).
+    [[nodiscard]] bool closed() const noexcept { return registration_->is_closed(); }
+    // What a system call that failed with `failure` is to be reported as.
+    [[nodiscard]] std::error_code error_of(int failure) const noexcept {
+        return closed() ? make_error_code(errc::closed) : std::error_code(failure, std::system_category());
+    }
     // Before each system call.
     void note_tick() noexcept { seen_ = registration_->tick(direction_); }
     // After EAGAIN.

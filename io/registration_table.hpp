@@ -1,7 +1,7 @@
 // The registrations of a reactor, in slots that never move and are never freed.
 //
-// Chunk k holds 64 * 2^k slots, so a slot's chunk follows from its index, and the reactor's thread finds a slot without a
-// lock while another thread adds a chunk.
+// Chunk k holds 64 * 2^k slots, so a slot's chunk follows from its index, and the reactor's thread finds a slot without
+// a lock while another thread adds a chunk.
 #pragma once
 
 #include <array>
@@ -62,6 +62,7 @@ private:
         const std::uint32_t size = smallest << chunk;
         auto slots = std::make_unique<registration[]>(size);
         free_.reserve(first + size);
+        owned_.reserve(chunk + 1);  // from here on nothing fails
         for (std::uint32_t i = size; i > 0; --i) {
             slots[i - 1].settle(home, first + i - 1);
             free_.push_back(&slots[i - 1]);

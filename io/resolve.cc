@@ -24,6 +24,9 @@ endpoints look_up(const std::string& host, std::uint16_t port) {
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
+    if (host.contains('\0')) {  // where getaddrinfo would stop reading
+        return std::unexpected(std::error_code(EAI_NONAME, resolve_category()));
+    }
     const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
     if (error == EAI_SYSTEM) {
         return std::unexpected(std::error_code(errno, std::system_category()));

@@ -16,8 +16,8 @@ namespace brigade::detail {
 // Reports `what` with errno and terminates. For calls that fail only if the runtime itself is wrong.
 [[noreturn]] void fail_fatally(const char* what) noexcept;
 
-// Linux gives the number back whatever close() says, so EINTR and a late EIO are not to be repeated; a wrong number is a
-// bug that would soon hit a stranger's fd, and terminates.
+// Linux gives the number back whatever close() says, so EINTR and a late EIO are not to be repeated; a wrong number is
+// a bug that would soon hit a stranger's fd, and terminates.
 void close_fd(int fd) noexcept;
 
 }  // namespace brigade::detail

@@ -1,6 +1,7 @@
 #include <brigade/tcp.hpp>
 
 #include <brigade/executor.hpp>
+#include <brigade/get_stop_token.hpp>
 #include <brigade/yield.hpp>
 
 #include <netinet/tcp.h>
@@ -54,18 +55,29 @@ std::unexpected<std::error_code> error_of_call() noexcept {
     return std::unexpected(last_error());
 }
 
+// What a 0 from the system call means.
+enum class zero : bool { is_a_value, is_the_end };
+
 // Makes the call until it gives something else than "not now" or "interrupted". `call` gets the fd and gives what the
 // system call gave.
 template <class Call>
-task<std::expected<std::size_t, std::error_code>> perform(socket_ref s, direction d, Call call) {
+task<std::expected<std::size_t, std::error_code>> perform(socket_ref s, direction d, zero meaning, Call call) {
     co_await cooperate();
+    const stop_token stop = co_await get_stop_token();
     std::expected<operation, std::error_code> op = operation::begin(s, d);
     if (!op) {
         co_return std::unexpected(op.error());
     }
     for (;;) {
+        // A socket that is always ready must not keep a task from noticing its stop.
+        if (stop.stop_requested()) {
+            co_return std::unexpected(std::make_error_code(std::errc::operation_canceled));
+        }
         op->note_tick();
         const auto given = call(op->fd());
+        if (given == 0 && meaning == zero::is_the_end && op->closed()) {
+            co_return std::unexpected(make_error_code(errc::closed));  // the end that close() made, not the peer's
+        }
         if (given >= 0) {
             co_return static_cast<std::size_t>(given);
         }
@@ -76,7 +88,7 @@ task<std::expected<std::size_t, std::error_code>> perform(socket_ref s, directio
                 co_return std::unexpected(error);
             }
         } else if (failure != EINTR) {
-            co_return std::unexpected(std::error_code(failure, std::system_category()));
+            co_return std::unexpected(op->error_of(failure));
         }
     }
 }
@@ -111,6 +123,10 @@ std::expected<endpoint, std::error_code> name_of(const socket& s, GetName get_na
 
 task<std::expected<tcp_stream, std::error_code>> tcp_stream::connect(endpoint peer) {
     co_await detail::cooperate();
+    const stop_token stop = co_await get_stop_token();
+    if (stop.stop_requested()) {
+        co_return std::unexpected(std::make_error_code(std::errc::operation_canceled));
+    }
     std::expected<detail::socket, std::error_code> socket = detail::open_socket(executor::current(), peer);
     if (!socket) {
         co_return std::unexpected(socket.error());
@@ -147,19 +163,25 @@ task<std::expected<tcp_stream, std::error_code>> tcp_stream::connect(endpoint pe
 }
 
 task<std::expected<std::size_t, std::error_code>> tcp_stream::read_some(std::span<std::byte> buffer) {
-    return detail::perform(socket_.ref(), detail::direction::read,
-                           [buffer](int fd) { return ::recv(fd, buffer.data(), buffer.size(), 0); });
+    return detail::perform(socket_.ref(), detail::direction::read, detail::zero::is_the_end, [buffer](int fd) {
+        // The system would wait for a byte even where there is no room for it.
+        return buffer.empty() ? 0 : ::recv(fd, buffer.data(), buffer.size(), 0);
+    });
 }
 
 namespace {
 
 task<std::expected<void, std::error_code>> write_all_to(detail::socket_ref entry, std::span<const std::byte> bytes) {
-    co_await detail::cooperate();
+    const stop_token stop = co_await get_stop_token();
     std::expected<detail::operation, std::error_code> op = detail::operation::begin(entry, detail::direction::write);
     if (!op) {
         co_return std::unexpected(op.error());
     }
     while (!bytes.empty()) {
+        co_await detail::cooperate();
+        if (stop.stop_requested()) {
+            co_return std::unexpected(std::make_error_code(std::errc::operation_canceled));
+        }
         op->note_tick();
         const ssize_t sent = ::send(op->fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent >= 0) {
@@ -173,7 +195,7 @@ task<std::expected<void, std::error_code>> write_all_to(detail::socket_ref entry
                 co_return std::unexpected(error);
             }
         } else if (failure != EINTR) {
-            co_return std::unexpected(std::error_code(failure, std::system_category()));
+            co_return std::unexpected(op->error_of(failure));
         }
     }
     co_return {};
@@ -219,8 +241,8 @@ std::expected<tcp_listener, std::error_code> tcp_listener::bind(executor& home, 
         int name;
         bool on;
     };
-    for (const flag& f : {flag{SOL_SOCKET, SO_REUSEADDR, options.reuse_address},
-                          flag{SOL_SOCKET, SO_REUSEPORT, options.reuse_port}}) {
+    for (const flag& f :
+         {flag{SOL_SOCKET, SO_REUSEADDR, options.reuse_address}, flag{SOL_SOCKET, SO_REUSEPORT, options.reuse_port}}) {
         if (const auto set = detail::set_option(*socket, f.level, f.name, int{f.on}); !set) {
             return std::unexpected(set.error());
         }
@@ -243,16 +265,38 @@ std::expected<tcp_listener, std::error_code> tcp_listener::bind(const endpoint& 
 
 namespace {
 
+// accept(2) also reports what has befallen the connection that it would have given: then the next one is asked for.
+bool is_of_the_connection(const std::error_code& error) noexcept {
+    if (error.category() != std::system_category()) {
+        return false;
+    }
+    switch (error.value()) {
+        case ECONNABORTED:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case ENONET:
+        case ENOPROTOOPT:
+        case EPERM:
+        case EPROTO:
+            return true;
+        default:
+            return false;
+    }
+}
+
 task<std::expected<detail::socket, std::error_code>> accept_from(detail::socket_ref entry) {
     executor& home = executor::current();
     for (;;) {
-        task<std::expected<std::size_t, std::error_code>> next = detail::perform(
-            entry, detail::direction::read, [](int fd) { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+        task<std::expected<std::size_t, std::error_code>> next =
+            detail::perform(entry, detail::direction::read, detail::zero::is_a_value,
+                            [](int fd) { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
         const std::expected<std::size_t, std::error_code> fd = co_await std::move(next);
         if (fd) {
             co_return detail::socket(home, static_cast<int>(*fd));
         }
-        if (fd.error() != std::errc::connection_aborted) {
+        if (!is_of_the_connection(fd.error())) {
             co_return std::unexpected(fd.error());
         }
     }

@@ -22,8 +22,8 @@ public:
     [[nodiscard]] static endpoint loopback_v4(std::uint16_t port) noexcept;
     [[nodiscard]] static endpoint loopback_v6(std::uint16_t port) noexcept;
 
-    // "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80": a numeric address and a port, in the form that to_string() prints.
-    // Anything else is std::errc::invalid_argument. Does not ask the resolver.
+    // "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80": a numeric address and a port, in the form that to_string()
+    // prints. Anything else is std::errc::invalid_argument. Does not ask the resolver.
     [[nodiscard]] static std::expected<endpoint, std::error_code> parse(std::string_view text);
     // From what the system gives. std::errc::address_family_not_supported for anything but IPv4 and IPv6.
     [[nodiscard]] static std::expected<endpoint, std::error_code> from_native(const sockaddr* address, socklen_t size);

@@ -43,8 +43,8 @@ struct executor_options {
 // What the workers have done since the start. Counted by each worker for itself, read without stopping it.
 struct executor_counters {
     std::uint64_t resumed = 0;   // coroutines taken from a queue and run
-    std::uint64_t injected = 0;  // of these, taken from the injection queue
-    std::uint64_t stolen = 0;    // of these, taken from another worker
+    std::uint64_t injected = 0;  // coroutines taken from the injection queue
+    std::uint64_t stolen = 0;    // coroutines taken from another worker, each time
     std::uint64_t parked = 0;    // how often a worker went to sleep
 };
 
@@ -57,8 +57,8 @@ namespace detail {
 struct executor_parts;
 struct executor_access;
 
-// What was given to spawn() or spawn_blocking(). The running side drops it before it tells that it has finished: whoever
-// joins finds the callable and its arguments gone, and a handle that is kept does not keep them.
+// What was given to spawn() or spawn_blocking(). The running side drops it before it tells that it has finished:
+// whoever joins finds the callable and its arguments gone, and a handle that is kept does not keep them.
 template <class F, class... Args>
 struct invocation {
     template <class G, class... As>
@@ -106,8 +106,8 @@ private:
     std::optional<invocation<F, Args...>> call_;
 };
 
-// The coroutine that a spawned task runs in: it keeps the callable and its arguments alive, and its promise is the state
-// behind the join_handle.
+// The coroutine that a spawned task runs in: it keeps the callable and its arguments alive, and its promise is the
+// state behind the join_handle.
 template <class T>
 struct root {
     class promise;
@@ -154,8 +154,8 @@ private:
 template <class T, class F, class... Args>
 root<T> run_as_root(std::optional<invocation<F, Args...>> call) {
     const reset_at_exit drop(call);  // before the final suspension; the parameter stays as long as the frame
-    co_return co_await std::apply(
-        [&call](Args&... args) { return std::invoke(call->function, std::move(args)...); }, call->args);
+    co_return co_await std::apply([&call](Args&... args) { return std::invoke(call->function, std::move(args)...); },
+                                  call->args);
 }
 
 template <class T>
@@ -164,7 +164,8 @@ root<T> run_as_root(task<T> body) {
 }
 
 template <class F, class... Args>
-using task_result = typename std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::value_type;
+using task_result =
+    typename std::remove_cvref_t<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>>::value_type;
 
 }  // namespace detail
 
@@ -197,7 +198,7 @@ public:
 
     // Starts the task that `function(args...)` gives. `function` and `args` are moved into the task and live as long as
     // it does, so a capturing lambda is safe. Any thread. Throws std::runtime_error when the executor is being
-    // destroyed and the caller is not one of its tasks.
+    // destroyed, except on threads of an executor: its tasks may still spawn while they end.
     template <class F, class... Args>
         requires task_function<std::decay_t<F>&, std::decay_t<Args>...>
     auto spawn(F&& function, Args&&... args) {

@@ -45,7 +45,8 @@ public:
 
     [[nodiscard]] bool await_ready() const {
         if (state_ == nullptr) {
-            throw std::logic_error("brigade: co_await of a join_handle that is empty: moved from, detached, or awaited");
+            throw std::logic_error(
+                "brigade: co_await of a join_handle that is empty: moved from, detached, or awaited");
         }
         return state_->finished();
     }
@@ -76,8 +77,8 @@ private:
 
 }  // namespace detail
 
-// Move-only; one task at a time may await it. Dropping it detaches the task: then an exception that it ends with goes to
-// executor_options::unhandled_exception, except operation_cancelled after it was asked to stop.
+// Move-only; one task at a time may await it. Dropping it detaches the task: then an exception that it ends with goes
+// to executor_options::unhandled_exception, except operation_cancelled after it was asked to stop.
 template <class T = void>
 class [[nodiscard]] join_handle {
 public:
@@ -85,7 +86,7 @@ public:
 
     // Waits for the task to finish and gives its result, once: the handle is empty afterwards. Rethrows what the task
     // threw. When the *awaiting* task is asked to stop, throws operation_cancelled at once, and the spawned task goes
-    // on, and the handle stays valid.
+    // on, and the handle stays valid. Throws std::logic_error on an empty handle, and when another task awaits it.
     auto operator co_await() noexcept { return awaiter(*this); }
 
     // Lets the task go on without anyone to receive its result.

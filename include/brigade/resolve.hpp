@@ -15,8 +15,8 @@ namespace brigade {
 // The category of what getaddrinfo says: EAI_NONAME and its like.
 [[nodiscard]] const std::error_category& resolve_category() noexcept;
 
-// The addresses of `host`, a name or a numeric address without brackets, in the order in which getaddrinfo recommends to
-// try them; at least one. Runs on the blocking pool. A stop throws operation_cancelled; the look-up itself runs on.
+// The addresses of `host`, a name or a numeric address without brackets, in the order in which getaddrinfo recommends
+// to try them; at least one. Runs on the blocking pool. A stop throws operation_cancelled; the look-up itself runs on.
 [[nodiscard]] task<std::expected<std::vector<endpoint>, std::error_code>> resolve(std::string host, std::uint16_t port);
 
 }  // namespace brigade

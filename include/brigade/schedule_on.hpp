@@ -13,14 +13,19 @@ namespace brigade {
 
 namespace detail {
 
+// Whether the caller is one of its workers.
+[[nodiscard]] bool is_worker_of(const executor& where) noexcept;
 // Posts the coroutine to the executor. Any thread.
 void post(executor& where, std::coroutine_handle<> handle) noexcept;
 
 class resume_on_awaiter {
 public:
     explicit resume_on_awaiter(executor& target) noexcept : target_(target) {}
-    [[nodiscard]] bool await_ready() const noexcept { return executor::try_current() == &target_; }
-    void await_suspend(std::coroutine_handle<> self) const noexcept { post(target_, self); }
+    [[nodiscard]] bool await_ready() const noexcept { return is_worker_of(target_); }
+    template <runtime_promise P>
+    void await_suspend(std::coroutine_handle<P> self) const noexcept {
+        post(target_, self);
+    }
     void await_resume() const noexcept {}
 
 private:
@@ -29,8 +34,8 @@ private:
 
 }  // namespace detail
 
-// `co_await resume_on(other)`: the task goes on on a worker of `other`, and stays there. It still belongs to the executor
-// that spawned it; `other` must live until the task has ended or left. Does nothing when already there.
+// `co_await resume_on(other)`: the task goes on on a worker of `other`, and stays there. It still belongs to the
+// executor that spawned it; `other` must live until the task has ended or left. Does nothing when already there.
 [[nodiscard]] inline detail::resume_on_awaiter resume_on(executor& target) noexcept {
     return detail::resume_on_awaiter(target);
 }

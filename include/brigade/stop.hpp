@@ -24,7 +24,9 @@ class stop_source;
 
 // Thrown by an await that ended because the awaiting task was asked to stop, where there is no error value to say it.
 struct operation_cancelled final : std::exception {
-    [[nodiscard]] const char* what() const noexcept override { return "brigade: operation cancelled by a stop request"; }
+    [[nodiscard]] const char* what() const noexcept override {
+        return "brigade: operation cancelled by a stop request";
+    }
 };
 
 namespace detail {

@@ -59,7 +59,8 @@ public:
     explicit frame(std::coroutine_handle<Promise> handle) noexcept : handle_(handle) {}
     frame(frame&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
     frame& operator=(frame&& other) noexcept {
-        std::swap(handle_, other.handle_);
+        const frame old(std::move(*this));
+        handle_ = std::exchange(other.handle_, nullptr);
         return *this;
     }
     ~frame() {

@@ -3,7 +3,8 @@
 // Operations are tasks that give std::expected: end of stream, reset, a stop (operation_canceled) and a close from this
 // side (errc::closed) are values. One task may read a stream while another writes it; a second reader or writer gets
 // errc::busy. close() may come from any task or thread: whoever waits on the socket gets errc::closed. Buffers must
-// stay until the operation has ended. Sockets must be gone before the executor on which they were made.
+// stay until the operation has ended. Sockets must be gone before the executor on which they were made. The first
+// socket of an executor starts its reactor, which throws std::system_error when the system refuses.
 #pragma once
 
 #include <chrono>
@@ -44,7 +45,8 @@ public:
     [[nodiscard]] std::expected<endpoint, std::error_code> remote_endpoint() const noexcept;
     // TCP_NODELAY: send small writes at once.
     [[nodiscard]] std::expected<void, std::error_code> set_no_delay(bool on) noexcept;
-    // SO_LINGER: with zero seconds, close() resets the connection; nothing restores the default.
+    // SO_LINGER: with zero seconds, close() resets the connection; with more, close() blocks its thread until the peer
+    // has everything or the time is over. Nothing restores the default.
     [[nodiscard]] std::expected<void, std::error_code> set_linger(std::optional<std::chrono::seconds> time) noexcept;
     // -1 when closed. Remains the stream's own.
     [[nodiscard]] int native_handle() const noexcept { return socket_.fd(); }

@@ -12,7 +12,10 @@ namespace detail {
 
 struct yield_awaiter {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> self) const noexcept { post_yielded(self); }
+    template <runtime_promise P>
+    void await_suspend(std::coroutine_handle<P> self) const noexcept {
+        post_yielded(self);
+    }
     void await_resume() const noexcept {}
 };
 
@@ -20,7 +23,10 @@ struct yield_awaiter {
 // still lets others run.
 struct cooperate_awaiter {
     [[nodiscard]] bool await_ready() const noexcept { return consume_budget(); }
-    void await_suspend(std::coroutine_handle<> self) const noexcept { post_yielded(self); }
+    template <runtime_promise P>
+    void await_suspend(std::coroutine_handle<P> self) const noexcept {
+        post_yielded(self);
+    }
     void await_resume() const noexcept {}
 };
 
@@ -30,7 +36,8 @@ struct cooperate_awaiter {
 
 }  // namespace detail
 
-// `co_await yield()` puts the task behind everything that its worker has queued. Tasks only.
+// `co_await yield()` puts the task behind everything that its worker has queued. Tasks only. It waits for nothing, so a
+// stop does not end it: a loop that only yields asks get_stop_token().
 [[nodiscard]] inline detail::yield_awaiter yield() noexcept {
     return {};
 }

@@ -1,7 +1,7 @@
 // What every coroutine of the runtime has in common, and how control passes from one to the next.
 //
-// A finished coroutine resumes its continuation, and an awaited one is resumed by its parent, without the stack growing:
-// a million awaits in a row and a chain a hundred thousand deep run on a few frames. Clang turns the hand-over
+// A finished coroutine resumes its continuation, and an awaited one is resumed by its parent, without the stack
+// growing: a million awaits in a row and a chain a hundred thousand deep run on a few frames. Clang turns the hand-over
 // ("symmetric transfer") into a jump at every optimisation level. GCC does so only when it optimises and no sanitizer
 // is in the way, so there the hand-over goes through the worker: await_suspend leaves the next coroutine in the
 // worker's transfer slot and returns to the loop that resumed it, which resumes the slot. One extra return and an

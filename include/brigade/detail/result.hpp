@@ -11,9 +11,10 @@ namespace brigade::detail {
 
 // How a T is kept: void as a monostate, a reference as a pointer's worth, everything else as itself.
 template <class T>
-using stored = std::conditional_t<
-    std::is_void_v<T>, std::monostate,
-    std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, std::remove_cv_t<T>>>;
+using stored =
+    std::conditional_t<std::is_void_v<T>, std::monostate,
+                       std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>,
+                                          std::remove_cv_t<T>>>;
 
 // Ends the life of what `x` holds at the end of the scope.
 template <class X>

@@ -52,14 +52,15 @@ public:
     spawn_state& operator=(const spawn_state&) = delete;
 
     [[nodiscard]] bool finished() const noexcept;
-    // Registers `w` to be woken by finish(). False when it need not wait: finished, or stopped before.
-    [[nodiscard]] bool wait(join_waiter& w) noexcept;
+    // Registers `w` to be woken by finish(). False when it need not wait: finished, or stopped before. Throws
+    // std::logic_error when somebody else waits already.
+    [[nodiscard]] bool wait(join_waiter& w);
     // Any thread, on behalf of a stop. True when `w` was waiting and will not be woken by finish() any more.
     [[nodiscard]] bool stop_waiting(join_waiter& w) noexcept;
     // Takes back what stop_waiting() left for a wait() that never came.
     void forget_stop() noexcept;
     // Blocks the calling thread until finished.
-    void wait_blocking() noexcept;
+    void wait_blocking();
 
     [[nodiscard]] stop_source& own_stop() noexcept { return stop_; }
     void retain() noexcept;

@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 
@@ -17,6 +19,7 @@ using atomic = std::atomic<T>;
 
 using mutex = std::mutex;
 using lock = std::unique_lock<mutex>;
+using condition_variable = std::condition_variable;
 using clock = std::chrono::steady_clock;
 
 // Two objects that different threads write must not share a cache line; 64 bytes is the line of x86-64 and of most

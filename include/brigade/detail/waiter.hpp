@@ -12,8 +12,8 @@ namespace brigade::detail {
 
 class scheduler;
 
-// The scheduler and executor of the calling worker; null on any other thread. Not inlined, because a thread-local
-// address kept across a suspension would be the wrong thread's.
+// The scheduler of the calling worker, and the executor of the calling worker or blocking thread; null on any other
+// thread. Not inlined, because a thread-local address kept across a suspension would be the wrong thread's.
 [[nodiscard]] scheduler* current_scheduler() noexcept;
 [[nodiscard]] executor* current_executor() noexcept;
 
@@ -23,6 +23,8 @@ void post(scheduler& home, std::coroutine_handle<> handle) noexcept;
 
 // As post(), for a caller that is about to finish: the coroutine may run next on this worker, ahead of its queue.
 void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept;
+
+// The functions below are for workers; they report and terminate on any other thread.
 
 // Puts the coroutine at the end of the calling worker's queue and wakes nobody.
 void post_yielded(std::coroutine_handle<> handle) noexcept;
@@ -38,11 +40,8 @@ struct waiter {
     std::coroutine_handle<> handle;
     scheduler* home = nullptr;
 
-    // On a worker, in await_suspend.
-    void suspend(std::coroutine_handle<> suspended) noexcept {
-        handle = suspended;
-        home = current_scheduler();
-    }
+    // On a worker, in await_suspend. Reports and terminates on any other thread.
+    void suspend(std::coroutine_handle<> suspended) noexcept;
     // Any thread. The waiter may be gone when this returns, so it works on a copy.
     void post() const noexcept {
         const waiter self = *this;

@@ -48,8 +48,8 @@ task<> sleep_and_count(test::latch& started, std::atomic<int>& stopped) {
 TEST(executor_shutdown, stops_sleeping_tasks) {
     std::atomic<int> stopped = 0;
     {
-        executor e({.workers = 2});
         test::latch started(100);
+        executor e({.workers = 2});
         for (int i = 0; i < 100; ++i) {
             e.spawn(sleep_and_count, std::ref(started), std::ref(stopped)).detach();
         }
@@ -61,8 +61,8 @@ TEST(executor_shutdown, stops_sleeping_tasks) {
 TEST(executor_shutdown, stops_joining_tasks) {
     std::atomic<bool> stopped = false;
     {
-        executor e({.workers = 2});
         test::latch started;
+        executor e({.workers = 2});
         e.spawn([&]() -> task<> {
              // A handle of a task that notices no stop by itself, until its joiner was stopped.
              join_handle<> handle = brigade::spawn([&]() -> task<> {
@@ -86,8 +86,8 @@ TEST(executor_shutdown, stops_accepting_and_reading_tasks) {
     std::error_code accepting;
     std::error_code reading;
     {
-        executor e({.workers = 2});
         test::latch started(2);
+        executor e({.workers = 2});
         e.spawn([&]() -> task<> {
              auto listener = brigade::tcp_listener::bind(brigade::endpoint::loopback_v4(0)).value();
              started.count_down();
@@ -124,9 +124,9 @@ TEST(executor_shutdown, runs_what_was_spawned_and_has_not_begun) {
 TEST(executor_shutdown, stops_what_its_tasks_spawn_meanwhile) {
     std::atomic<int> stopped = 0;
     {
-        executor e({.workers = 2});
         test::latch started;
         test::latch unused(2);
+        executor e({.workers = 2});
         e.spawn([&]() -> task<> {
              started.count_down();
              if (co_await test::throws<operation_cancelled>(sleep_long())) {
@@ -154,8 +154,8 @@ TEST(executor_shutdown, waits_for_blocking_jobs) {
 TEST(executor_shutdown, destroys_everything_once) {
     test::tally tally;
     {
-        executor e({.workers = 2});
         test::latch started(50);
+        executor e({.workers = 2});
         for (int i = 0; i < 50; ++i) {
             e.spawn([captured = test::counted(tally), &started](test::counted argument) -> task<> {
                  const test::counted local = argument;
@@ -207,10 +207,10 @@ TEST(executor_shutdown, does_not_wait_for_handles_that_hold_sockets) {
 }
 
 TEST(executor_shutdown, closes_intake_for_strangers_and_not_for_its_own_tasks) {
-    std::optional<executor> e(std::in_place, brigade::executor_options{.workers = 1, .name = "closing"});
     test::latch closing;
     test::latch refused;
     std::atomic<int> inner_ran = 0;
+    std::optional<executor> e(std::in_place, brigade::executor_options{.workers = 1, .name = "closing"});
     e->spawn([&]() -> task<> {
          while (!(co_await brigade::get_stop_token()).stop_requested()) {
              co_await brigade::yield();
@@ -247,9 +247,9 @@ TEST(executor_shutdown, closes_intake_for_strangers_and_not_for_its_own_tasks) {
 }
 
 TEST(executor_shutdown, request_stop_stops_present_and_future_tasks_but_nothing_else) {
-    executor e({.workers = 2});
     std::atomic<int> stopped = 0;
     test::latch started(2);
+    executor e({.workers = 2});
     join_handle<> present = e.spawn(sleep_and_count, std::ref(started), std::ref(stopped));
     e.request_stop();
     join_handle<> future = e.spawn(sleep_and_count, std::ref(started), std::ref(stopped));
@@ -297,9 +297,9 @@ TEST(executor_shutdown, says_for_whom_it_waits_again_and_again) {
     {
         test::captured_stderr output;
         {
-            executor e({.workers = 1, .name = "slow", .shutdown_report = 10ms});
-            test::latch started;
             const std::string report = "brigade: executor 'slow' is being destroyed and waits for:\n";
+            test::latch started;
+            executor e({.workers = 1, .name = "slow", .shutdown_report = 10ms});
             e.spawn([&]() -> task<> {
                  started.count_down();
                  while (output.text().find(report, output.text().find(report) + 1) == std::string::npos) {
@@ -318,8 +318,8 @@ TEST(executor_shutdown, names_the_callables_and_counts_those_beyond_ten) {
     {
         test::captured_stderr output;
         {
-            executor e({.workers = 1, .name = "full", .shutdown_report = 10ms});
             test::latch started(15);
+            executor e({.workers = 1, .name = "full", .shutdown_report = 10ms});
             for (int i = 0; i < 15; ++i) {
                 e.spawn(stubborn_callable{output, "and 5 more", started}).detach();
             }
@@ -334,10 +334,9 @@ TEST(executor_shutdown, names_the_callables_and_counts_those_beyond_ten) {
 TEST(executor_shutdown, says_nothing_when_all_goes_well) {
     test::captured_stderr output;
     {
+        test::latch started;
         // The longest time that the option can hold is as good as never.
         executor e({.workers = 1, .shutdown_report = std::chrono::milliseconds::max()});
-        test::latch started;
-        test::latch stopping;
         e.spawn([&]() -> task<> {
              started.count_down();
              static_cast<void>(co_await test::throws<operation_cancelled>(sleep_long()));

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/counted.hpp"
 #include "tests/support/throws.hpp"
@@ -50,7 +50,9 @@ protected:
 };
 
 TEST_F(task_lifetime, parameters_go_when_the_task_is_dropped) {
-    { const task<> dropped = keep(counted(tally_)); }
+    {
+        const task<> dropped = keep(counted(tally_));
+    }
     expect_none_left();
 }
 
@@ -88,7 +90,9 @@ TEST_F(task_lifetime, a_result_is_destroyed_once) {
         }
         expect_none_left();
     });
-    { const counted result = executor_.block_on(pass_on(counted(tally_))); }
+    {
+        const counted result = executor_.block_on(pass_on(counted(tally_)));
+    }
     expect_none_left();
 }
 
@@ -117,8 +121,7 @@ TEST_F(task_lifetime, frames_of_when_all_are_destroyed_once) {
 
 TEST_F(task_lifetime, frames_of_a_refused_when_all_are_destroyed) {
     executor_.block_on([this]() -> task<> {
-        const bool threw =
-            co_await test::throws<std::logic_error>(brigade::when_all(keep(counted(tally_)), task<>()));
+        const bool threw = co_await test::throws<std::logic_error>(brigade::when_all(keep(counted(tally_)), task<>()));
         EXPECT_TRUE(threw);
         expect_none_left();
     });
@@ -127,23 +130,27 @@ TEST_F(task_lifetime, frames_of_a_refused_when_all_are_destroyed) {
 TEST_F(task_lifetime, spawned_callable_and_arguments_are_destroyed_once) {
     {
         brigade::executor other({.workers = 1});
-        other.block_on([captured = counted(tally_)](counted argument) -> task<> {
-            const counted local = captured;
-            co_await brigade::yield();
-            const counted another = argument;
-        }, counted(tally_));
+        other.block_on(
+            [captured = counted(tally_)](counted argument) -> task<> {
+                const counted local = captured;
+                co_await brigade::yield();
+                const counted another = argument;
+            },
+            counted(tally_));
     }
     expect_none_left();
 }
 
 TEST_F(task_lifetime, spawned_callable_and_arguments_live_until_the_task_ends) {
-    executor_.block_on([this, captured = counted(tally_)](counted argument) -> task<> {
-        for (int i = 0; i < 100; ++i) {
-            co_await brigade::yield();
-            EXPECT_GE(tally_.alive(), 2);
-        }
-        static_cast<void>(argument);
-    }, counted(tally_));
+    executor_.block_on(
+        [this, captured = counted(tally_)](counted argument) -> task<> {
+            for (int i = 0; i < 100; ++i) {
+                co_await brigade::yield();
+                EXPECT_GE(tally_.alive(), 2);
+            }
+            static_cast<void>(argument);
+        },
+        counted(tally_));
 }
 
 // The worker is still on its way out of the task when the joiner goes on; nothing of the user's may be left to it.
@@ -189,8 +196,8 @@ TEST_F(task_lifetime, blocking_callable_and_arguments_are_gone_after_the_join) {
     for (int i = 0; i < 1000; ++i) {
         tally mine;
         executor_.block_on([&]() -> task<> {
-            auto handle = brigade::spawn_blocking([captured = counted(mine)](const counted& /*argument*/) {},
-                                                  counted(mine));
+            auto handle =
+                brigade::spawn_blocking([captured = counted(mine)](const counted& /*argument*/) {}, counted(mine));
             co_await handle;
             EXPECT_EQ(mine.alive(), 0);
         });
@@ -211,8 +218,8 @@ TEST_F(task_lifetime, a_handle_does_not_keep_callable_and_arguments) {
 TEST_F(task_lifetime, blocking_callable_and_arguments_are_destroyed_once) {
     {
         brigade::executor other({.workers = 1});
-        auto handle = other.spawn_blocking([captured = counted(tally_)](counted argument) { return argument; },
-                                           counted(tally_));
+        auto handle =
+            other.spawn_blocking([captured = counted(tally_)](counted argument) { return argument; }, counted(tally_));
         other.block_on([&]() -> task<> { static_cast<void>(co_await handle); });
     }
     expect_none_left();
@@ -227,6 +234,18 @@ TEST_F(task_lifetime, a_handle_keeps_the_result_until_it_goes) {
     EXPECT_GE(tally_.alive(), 1);
     handle.reset();
     expect_none_left();
+}
+
+task<int> zero() {
+    co_return 0;
+}
+
+TEST(task, move_assignment_leaves_the_source_empty) {
+    task<int> target = zero();
+    task<int> source = zero();
+    target = std::move(source);
+    EXPECT_TRUE(target);
+    EXPECT_FALSE(source);  // NOLINT(bugprone-use-after-move): that is the question
 }
 
 }  // namespace

@@ -180,8 +180,8 @@ TEST_F(unhandled_exception, is_not_the_cancellation_of_a_task_that_was_asked_to_
 
 TEST_F(unhandled_exception, is_the_cancellation_of_a_task_that_nobody_asked_to_stop) {
     {
-        executor e(options());
         test::latch ended;
+        executor e(options());
         e.spawn([&]() -> task<> {
              ended.count_down();
              throw brigade::operation_cancelled();

@@ -65,6 +65,8 @@ TEST(endpoint, refuses_everything_else) {
              "80"sv,
              "127.0.0.1"sv,
              "127.0.0.1:"sv,
+             "127.0.0.1:080"sv,
+             "127.0.0.1:00"sv,
              "127.0.0.1:+1"sv,
              "127.0.0.1:-1"sv,
              "127.0.0.1: 1"sv,
@@ -109,7 +111,8 @@ TEST(endpoint, refuses_everything_else) {
 }
 
 TEST(endpoint, comes_back_from_its_native_form) {
-    for (const endpoint& e : {endpoint::loopback_v4(80), endpoint::any_v6(81), endpoint::parse("[fe80::1%lo]:5").value()}) {
+    for (const endpoint& e :
+         {endpoint::loopback_v4(80), endpoint::any_v6(81), endpoint::parse("[fe80::1%lo]:5").value()}) {
         EXPECT_EQ(endpoint::from_native(e.native(), e.native_size()).value(), e);
     }
 }

@@ -7,12 +7,12 @@
 #include <system_error>
 #include <utility>
 
-#include <brigade/errc.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <brigade/errc.hpp>
 
 #include "io/reactor.hpp"
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/latch.hpp"
 #include "tests/support/tcp_pair.hpp"
@@ -130,7 +130,7 @@ TEST(sleep, an_earlier_deadline_overtakes_a_later_one) {
 
 TEST(sleep, wakes_in_the_order_of_the_deadlines) {
     on_workers(1, []() -> task<> {
-        // The first deadline is to lie behind the moment at which the last timer is set: if it does not, try a later one.
+        // The last timer is to be set before the first expires: if it was not, try later deadlines.
         for (std::chrono::nanoseconds lead = 5ms;; lead *= 2) {
             std::vector<int> numbers(200);
             std::ranges::generate(numbers, [n = 0]() mutable { return n++; });

@@ -8,8 +8,8 @@
 #include <system_error>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <sys/socket.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/blocking_socket.hpp"
 #include "tests/support/tcp_pair.hpp"
@@ -29,15 +29,14 @@ inline brigade::task<std::error_code> accept_error(brigade::tcp_listener& listen
 }
 
 // More than a connection's buffers hold after narrow().
-inline constexpr std::size_t more_than_fits = std::size_t{4} << 20;
+inline constexpr std::size_t more_than_fits = std::size_t{1} << 20;
 
-// Makes the buffers of one end small, so that a writer soon has to wait.
+// Makes the send buffer small, so that a writer soon has to wait. (A small receive buffer makes TCP itself wait, for
+// its timers.)
 inline void narrow(const brigade::tcp_stream& end) {
-    const int size = 4096;
-    for (const int buffer : {SO_SNDBUF, SO_RCVBUF}) {
-        if (::setsockopt(end.native_handle(), SOL_SOCKET, buffer, &size, sizeof(size)) == -1) {
-            throw std::system_error(errno, std::generic_category(), "setsockopt");
-        }
+    const int size = 32768;
+    if (::setsockopt(end.native_handle(), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) == -1) {
+        throw std::system_error(errno, std::generic_category(), "setsockopt");
     }
 }
 inline void narrow(const tcp_pair& ends) {

@@ -9,8 +9,8 @@
 #include <system_error>
 #include <utility>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/blocking_socket.hpp"
 #include "tests/support/tcp_pair.hpp"

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/tcp_pair.hpp"
 #include "tests/support/throws.hpp"
@@ -28,7 +28,7 @@ using test::on_workers;
 using test::read_error;
 using test::write_error;
 
-task<> turns(unsigned count) {
+task<> turns(std::size_t count) {
     for (; count > 0; --count) {
         co_await brigade::yield();
     }
@@ -177,8 +177,7 @@ TEST(tcp_race, bytes_never_cross_to_a_socket_that_reuses_a_descriptor) {
     });
 }
 
-// Two tasks close and reopen the same stream variable's place in the table as fast as they can, while a third waits in
-// operations on whatever is there.
+// The read may begin before the close, after it, or when the next connection has the descriptor.
 TEST(tcp_race, operations_made_for_a_closed_socket_end) {
     on_workers(3, []() -> task<> {
         tcp_listener listener = tcp_listener::bind(endpoint::loopback_v4(0)).value();

@@ -8,8 +8,8 @@
 #include <system_error>
 #include <utility>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/tcp_pair.hpp"
 #include "tests/unit/io/on_workers.hpp"
@@ -81,7 +81,8 @@ TEST(tcp_stop, ends_an_accept_that_has_to_wait) {
 TEST(tcp_stop, ends_a_connect_that_has_to_wait) {
     on_workers(1, []() -> task<> {
         const test::full_listener listener;
-        co_await is_cancelled_by_a_stop([&listener] { return brigade::spawn(connect_error(listener.local_endpoint())); });
+        co_await is_cancelled_by_a_stop(
+            [&listener] { return brigade::spawn(connect_error(listener.local_endpoint())); });
     });
 }
 
@@ -106,22 +107,56 @@ TEST(tcp_stop, the_executors_stop_reaches_all_that_wait) {
 TEST(tcp_stop, the_executors_end_stops_what_waits_for_sockets) {
     brigade::executor executor({.workers = 1});
     auto listener = tcp_listener::bind(executor, endpoint::loopback_v4(0));
-    executor.spawn([own = std::move(*listener)]() mutable -> task<> {
-        const std::error_code error = co_await accept_error(own);
-        EXPECT_EQ(error, std::errc::operation_canceled);
-    }).detach();
+    executor
+        .spawn([own = std::move(*listener)]() mutable -> task<> {
+            const std::error_code error = co_await accept_error(own);
+            EXPECT_EQ(error, std::errc::operation_canceled);
+        })
+        .detach();
 }
 
-// What is there already is given, stop or not: nothing had to be waited for.
-TEST(tcp_stop, does_not_take_away_what_can_be_had_at_once) {
+// Else a task whose sockets are always ready would never notice.
+TEST(tcp_stop, ends_what_could_be_had_at_once_and_takes_nothing) {
     on_workers(1, []() -> task<> {
         test::tcp_pair ends = co_await test::connected_pair();
         co_await test::write_text(ends.far, "here");
-        std::array<std::byte, 16> buffer{};
-        auto reader = brigade::spawn(ends.near.read_some(buffer));
+        auto reader = brigade::spawn(read_error(ends.near));
         reader.request_stop();
-        const auto got = co_await reader;
-        EXPECT_EQ(got.value(), 4U);
+        const std::error_code reading = co_await reader;
+        EXPECT_EQ(reading, std::errc::operation_canceled);
+        const std::string text = co_await test::read_text(ends.near, 4);
+        EXPECT_EQ(text, "here");
+        auto writer = brigade::spawn(write_error(ends.near));
+        writer.request_stop();
+        const std::error_code writing = co_await writer;
+        EXPECT_EQ(writing, std::errc::operation_canceled);
+        ends.near.close();
+        const std::string written = co_await test::read_text(ends.far, 1);
+        EXPECT_EQ(written, "");
+    });
+}
+
+TEST(tcp_stop, ends_a_loop_of_reads_that_never_wait) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        co_await test::write_text(ends.far, std::string(50'000, 'x'));
+        auto reader = brigade::spawn([&ends]() -> task<std::size_t> {
+            std::size_t bytes = 0;
+            std::array<std::byte, 1> buffer{};
+            for (;;) {
+                const auto got = co_await ends.near.read_some(buffer);
+                if (!got) {
+                    EXPECT_EQ(got.error(), std::errc::operation_canceled);
+                    co_return bytes;
+                }
+                ++bytes;
+            }
+        });
+        co_await let_others_run();
+        reader.request_stop();
+        const std::size_t bytes = co_await reader;
+        EXPECT_GT(bytes, 0U);
+        EXPECT_LT(bytes, 50'000U);
     });
 }
 

@@ -7,12 +7,12 @@
 #include <system_error>
 #include <utility>
 
-#include <brigade/brigade.hpp>
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/blocking_socket.hpp"
 #include "tests/support/tcp_pair.hpp"

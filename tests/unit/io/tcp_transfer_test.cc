@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/latch.hpp"
 #include "tests/support/tcp_pair.hpp"
@@ -156,7 +156,8 @@ TEST(tcp_transfer, hundreds_of_connections_at_once) {
         std::vector<brigade::join_handle<>> servers;
         for (unsigned i = 0; i < connections; ++i) {
             auto accepted = co_await listener.accept();
-            servers.push_back(brigade::spawn([stream = std::move(accepted.value())]() mutable { return echo(stream); }));
+            servers.push_back(
+                brigade::spawn([stream = std::move(accepted.value())]() mutable { return echo(stream); }));
         }
         for (auto* const side : {&clients, &servers}) {
             for (auto& one : *side) {

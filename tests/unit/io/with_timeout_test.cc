@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/counted.hpp"
 #include "tests/support/tcp_pair.hpp"
@@ -67,7 +67,8 @@ TEST(with_timeout, wraps_what_has_no_room_for_an_error) {
     static_assert(std::is_same_v<decltype(with_timeout(1s, nothing())), task<outcome<void>>>);
     static_assert(std::is_same_v<decltype(with_timeout(1s, never_expected())), task<outcome<int>>>);
     using other_error = std::expected<int, std::string>;
-    static_assert(std::is_same_v<decltype(with_timeout(1s, std::declval<task<other_error>>())), task<outcome<other_error>>>);
+    static_assert(
+        std::is_same_v<decltype(with_timeout(1s, std::declval<task<other_error>>())), task<outcome<other_error>>>);
 }
 
 TEST(with_timeout, gives_the_value_of_a_body_that_is_in_time) {
@@ -194,9 +195,8 @@ TEST(with_timeout, stops_the_body_and_not_the_task_that_awaits_it) {
 
 TEST(with_timeout, does_not_report_an_outer_stop_as_timed_out) {
     on_workers(1, []() -> task<> {
-        auto throwing = brigade::spawn([]() -> task<bool> {
-            return test::throws<operation_cancelled>(with_timeout(1h, never()));
-        });
+        auto throwing =
+            brigade::spawn([]() -> task<bool> { return test::throws<operation_cancelled>(with_timeout(1h, never())); });
         auto giving = brigade::spawn([]() -> task<outcome<int>> { return with_timeout(1h, never_expected()); });
         co_await test::let_others_run();
         throwing.request_stop();
@@ -210,9 +210,8 @@ TEST(with_timeout, does_not_report_an_outer_stop_as_timed_out) {
 
 TEST(with_timeout, passes_on_a_stop_that_came_before_it) {
     on_workers(1, []() -> task<> {
-        auto late = brigade::spawn([]() -> task<bool> {
-            return test::throws<operation_cancelled>(with_timeout(1h, never()));
-        });
+        auto late =
+            brigade::spawn([]() -> task<bool> { return test::throws<operation_cancelled>(with_timeout(1h, never())); });
         late.request_stop();  // the only worker is here: it has not begun
         const bool cancelled = co_await late;
         EXPECT_TRUE(cancelled);
