@@ -26,7 +26,7 @@ long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value) noex
 void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     // EAGAIN: the word has changed already. EINTR: a signal came. Both are what the caller loops for.
     if (futex(word, FUTEX_WAIT, expected) == -1 && errno != EAGAIN && errno != EINTR) {
-        std::fprintf(stderr, "brigade: futex wait failed: %s\n", std::strerror(errno));
+        std::fprintf(stderr, "brigade: futex wait failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
     }
 }
@@ -34,7 +34,7 @@ void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
 void futex_wake(atomic<std::uint32_t>& word) noexcept {
     // EFAULT: the woken thread has left and its memory with it; there is nobody to wake.
     if (futex(word, FUTEX_WAKE, 1) == -1 && errno != EFAULT) {
-        std::fprintf(stderr, "brigade: futex wake failed: %s\n", std::strerror(errno));
+        std::fprintf(stderr, "brigade: futex wake failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
     }
 }

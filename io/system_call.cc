@@ -13,7 +13,7 @@ namespace brigade::detail {
 }
 
 void fail_fatally(const char* what) noexcept {
-    std::fprintf(stderr, "brigade: %s failed: %s\n", what, std::strerror(errno));
+    std::fprintf(stderr, "brigade: %s failed: %s\n", what, ::strerrordesc_np(errno));
     std::terminate();
 }
 

@@ -248,7 +248,7 @@ std::expected<tcp_listener, std::error_code> tcp_listener::bind(executor& home, 
         }
     }
     if (local.is_v6()) {
-        if (const auto set = detail::set_option(*socket, IPPROTO_IPV6, IPV6_V6ONLY, int{1}); !set) {
+        if (const auto set = detail::set_option(*socket, IPPROTO_IPV6, IPV6_V6ONLY, 1); !set) {
             return std::unexpected(set.error());
         }
     }

@@ -75,8 +75,8 @@ public:
     [[nodiscard]] static std::expected<tcp_listener, std::error_code> bind(const endpoint& local,
                                                                            tcp_listener_options options = {});
 
-    // The next connection. Connections that were reset while they waited are passed over. EMFILE, ENFILE and their like
-    // are errors of this call only: the listener goes on.
+    // The next connection. What accept(2) says of a connection that is gone already is passed over. EMFILE, ENFILE and
+    // their like are errors of this call only: the listener goes on.
     [[nodiscard]] task<std::expected<tcp_stream, std::error_code>> accept();
     void close() noexcept { socket_.close(); }
 

@@ -25,8 +25,8 @@ auto checked(const char* name, Call call) {
 }
 
 blocking_socket open_for(const brigade::endpoint& address) {
-    return blocking_socket(checked(
-        "socket", [&] { return ::socket(address.native()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
+    return blocking_socket(
+        checked("socket", [&] { return ::socket(address.native()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
 }
 
 }  // namespace

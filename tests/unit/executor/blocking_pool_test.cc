@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/executor.hpp>
 #include <gtest/gtest.h>
+#include <brigade/executor.hpp>
 
 #include "tests/support/latch.hpp"
 #include "tests/support/this_process.hpp"

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/blocking_socket.hpp"
 #include "tests/support/tcp_pair.hpp"

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/when_all.hpp>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <brigade/when_all.hpp>
 
 #include "tests/support/this_process.hpp"
 #include "tests/support/throws.hpp"

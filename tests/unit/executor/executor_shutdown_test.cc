@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/captured_stderr.hpp"
 #include "tests/support/counted.hpp"
@@ -157,11 +157,14 @@ TEST(executor_shutdown, destroys_everything_once) {
         test::latch started(50);
         executor e({.workers = 2});
         for (int i = 0; i < 50; ++i) {
-            e.spawn([captured = test::counted(tally), &started](test::counted argument) -> task<> {
-                 const test::counted local = argument;
-                 started.count_down();
-                 co_await brigade::sleep_for(24h);
-             }, test::counted(tally)).detach();
+            e.spawn(
+                 [captured = test::counted(tally), &started](test::counted argument) -> task<> {
+                     const test::counted local = argument;
+                     started.count_down();
+                     co_await brigade::sleep_for(24h);
+                 },
+                 test::counted(tally))
+                .detach();
         }
         started.wait();
     }
@@ -233,9 +236,8 @@ TEST(executor_shutdown, closes_intake_for_strangers_and_not_for_its_own_tasks) {
                           return stopping.spawn([](test::counted) -> task<> { co_return; }, test::counted(tally));
                       }),
                       message);
-            EXPECT_EQ(test::message_of_call<std::runtime_error>([&] {
-                          return stopping.spawn_blocking([](const test::counted&) {}, test::counted(tally));
-                      }),
+            EXPECT_EQ(test::message_of_call<std::runtime_error>(
+                          [&] { return stopping.spawn_blocking([](const test::counted&) {}, test::counted(tally)); }),
                       message);
             refused.count_down();
         });

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/latch.hpp"
 #include "tests/support/throws.hpp"
@@ -79,9 +79,8 @@ TEST_F(get_stop_token_test, is_inherited_through_with_timeout) {
 
 TEST_F(get_stop_token_test, is_inherited_on_another_executor) {
     executor other({.workers = 1});
-    EXPECT_TRUE(when_stopped(executor_, [&]() -> task<bool> {
-        co_return co_await brigade::schedule_on(other, am_i_stopped());
-    }));
+    EXPECT_TRUE(when_stopped(executor_,
+                             [&]() -> task<bool> { co_return co_await brigade::schedule_on(other, am_i_stopped()); }));
 }
 
 TEST_F(get_stop_token_test, is_not_inherited_by_a_spawned_task) {

@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/latch.hpp"
 #include "tests/support/throws.hpp"
@@ -48,7 +48,8 @@ task<> until_done(const join_handle<T>& handle) {
     }
 }
 
-constexpr const char* empty_message = "brigade: co_await of a join_handle that is empty: moved from, detached, or awaited";
+constexpr const char* empty_message =
+    "brigade: co_await of a join_handle that is empty: moved from, detached, or awaited";
 
 class join_handle_test : public testing::Test {
 protected:
@@ -282,9 +283,8 @@ TEST_F(join_handle_test, spawned_task_does_not_inherit_the_stop_of_its_spawner) 
     test::latch stopped;
     join_handle<bool> outer = executor_.spawn([&]() -> task<bool> {
         co_await stopped.wait_in_task();
-        join_handle<bool> inner = spawn([]() -> task<bool> {
-            co_return (co_await brigade::get_stop_token()).stop_requested();
-        });
+        join_handle<bool> inner =
+            spawn([]() -> task<bool> { co_return (co_await brigade::get_stop_token()).stop_requested(); });
         co_await until_done(inner);
         co_return co_await inner;
     });
@@ -304,6 +304,36 @@ TEST_F(join_handle_test, can_be_awaited_on_another_executor) {
         co_return &executor::current() == &other;
     });
     EXPECT_TRUE(other.block_on(join(joiner)));
+}
+
+TEST_F(join_handle_test, throws_logic_error_when_two_tasks_await_it) {
+    executor one({.workers = 1});
+    one.block_on([]() -> task<> {
+        test::latch go;
+        join_handle<int> handle = spawn(give_when, std::ref(go), 10);
+        join_handle<int> first = spawn(join<int>, std::ref(handle));
+        for (int i = 0; i < 3; ++i) {
+            co_await brigade::yield();  // now the first one waits
+        }
+        const std::string message = co_await test::message_of<std::logic_error>(join(handle));
+        EXPECT_EQ(message, "brigade: two tasks await one join_handle");
+        go.count_down();
+        const int given = co_await first;
+        EXPECT_EQ(given, 10);
+    });
+}
+
+TEST_F(join_handle_test, request_stop_races_the_end_of_the_task) {
+    for (int i = 0; i < 3000; ++i) {
+        join_handle<int> handle = executor_.spawn(give, i);
+        for (int spin = 0; spin < i % 64; ++spin) {
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+        }
+        handle.request_stop();
+        if (i % 2 == 0) {
+            EXPECT_EQ(executor_.block_on(join(handle)), i);  // a task that waits for nothing notices no stop
+        }
+    }
 }
 
 // One claim for each wait: the joiner gets the value or the cancellation, never both, never neither.

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/latch.hpp"
 #include "tests/support/throws.hpp"
@@ -143,8 +143,8 @@ TEST_F(schedule_on_test, sleeps_and_spawns_where_it_is) {
 TEST_F(schedule_on_test, keeps_the_stop_of_the_task) {
     test::latch there;
     join_handle<> handle = home_.spawn([&]() -> task<> {
-        const bool cancelled = co_await test::throws<brigade::operation_cancelled>(
-            schedule_on(other_, [](test::latch& arrived) -> task<> {
+        const bool cancelled =
+            co_await test::throws<brigade::operation_cancelled>(schedule_on(other_, [](test::latch& arrived) -> task<> {
                 arrived.count_down();
                 co_await brigade::sleep_for(std::chrono::hours(24));
             }(there)));

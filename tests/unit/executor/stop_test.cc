@@ -38,7 +38,9 @@ TEST(stop, default_token_never_stops) {
     EXPECT_FALSE(token.stop_possible());
     EXPECT_FALSE(token.stop_requested());
     bool ran = false;
-    { const stop_callback callback(token, [&] { ran = true; }); }
+    {
+        const stop_callback callback(token, [&] { ran = true; });
+    }
     EXPECT_FALSE(ran);
     stop_source source;
     EXPECT_TRUE(stop_token(source).stop_possible());
@@ -84,7 +86,9 @@ TEST(stop, callback_runs_at_once_when_the_stop_was_requested_before) {
 TEST(stop, callback_does_not_run_after_its_destruction) {
     stop_source source;
     int runs = 0;
-    { const stop_callback callback(stop_token(source), [&] { ++runs; }); }
+    {
+        const stop_callback callback(stop_token(source), [&] { ++runs; });
+    }
     source.request_stop();
     EXPECT_EQ(runs, 0);
 }
@@ -224,7 +228,9 @@ TEST(stop, request_races_the_making_and_destruction_of_callbacks) {
         bool seen = false;
         while (!seen) {
             int runs = 0;
-            { const stop_callback callback(stop_token(source), [&] { ++runs; }); }
+            {
+                const stop_callback callback(stop_token(source), [&] { ++runs; });
+            }
             EXPECT_LE(runs, 1);
             seen = runs == 1;
             std::this_thread::yield();

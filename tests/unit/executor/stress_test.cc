@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/throws.hpp"
 
@@ -135,8 +135,8 @@ TEST_F(task_depth, a_hundred_thousand_awaits_that_end_in_a_suspension) {
 }
 
 TEST_F(task_depth, a_hundred_thousand_awaits_that_end_in_an_exception) {
-    const std::string message = test::message_of_call<std::runtime_error>(
-        [&] { return executor_.block_on(down_to_exception(deep)); });
+    const std::string message =
+        test::message_of_call<std::runtime_error>([&] { return executor_.block_on(down_to_exception(deep)); });
     EXPECT_EQ(message, "from the bottom");
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include <brigade/executor.hpp>
 #include <gtest/gtest.h>
+#include <brigade/executor.hpp>
 
 #include "tests/support/throws.hpp"
 
@@ -56,7 +56,9 @@ TEST_F(task_test, does_not_run_before_it_is_awaited) {
 
 TEST_F(task_test, does_not_run_when_it_is_dropped) {
     bool ran = false;
-    { const task<> dropped = set(ran); }
+    {
+        const task<> dropped = set(ran);
+    }
     EXPECT_FALSE(ran);
 }
 
@@ -154,9 +156,8 @@ TEST_F(task_test, says_whether_it_holds_a_coroutine) {
 constexpr const char* empty_message = "brigade: co_await of a task that is empty: moved from, or awaited before";
 
 TEST_F(task_test, throws_logic_error_when_awaited_empty) {
-    const std::string message = executor_.block_on([]() -> task<std::string> {
-        co_return co_await test::message_of<std::logic_error>(task<int>());
-    });
+    const std::string message = executor_.block_on(
+        []() -> task<std::string> { co_return co_await test::message_of<std::logic_error>(task<int>()); });
     EXPECT_EQ(message, empty_message);
 }
 

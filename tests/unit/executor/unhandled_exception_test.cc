@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/latch.hpp"
 
@@ -82,7 +82,9 @@ TEST_F(unhandled_exception, goes_to_the_handler_when_the_handle_is_dropped_befor
     test::latch go;
     {
         executor e(options());
-        { const join_handle<> dropped = e.spawn(fail_when, std::ref(go), "dropped early"); }
+        {
+            const join_handle<> dropped = e.spawn(fail_when, std::ref(go), "dropped early");
+        }
         EXPECT_EQ(notes_.texts(), texts{});
         go.count_down();
     }
@@ -240,9 +242,8 @@ TEST_F(unhandled_exception_DeathTest, terminates_with_a_text_when_it_is_no_std_e
 TEST_F(unhandled_exception_DeathTest, terminates_when_it_comes_out_of_the_handler) {
     EXPECT_DEATH(
         {
-            executor e({.workers = 1, .unhandled_exception = [](const std::exception_ptr& error) {
-                            std::rethrow_exception(error);
-                        }});
+            executor e({.workers = 1,
+                        .unhandled_exception = [](const std::exception_ptr& error) { std::rethrow_exception(error); }});
             e.spawn(fail, "rethrown").detach();
         },
         "rethrown");

@@ -13,8 +13,8 @@
 #include <variant>
 #include <vector>
 
-#include <brigade/brigade.hpp>
 #include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
 
 #include "tests/support/latch.hpp"
 #include "tests/support/throws.hpp"
