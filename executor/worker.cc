@@ -84,9 +84,14 @@ void worker::pull_injected() noexcept {
     if (waiting == 0) {
         return;
     }
+    const std::size_t ready = ready_.size();
+    if (ready >= ready_enough && turn_ % 2 != 0) {
+        return;
+    }
     std::array<void*, largest_batch> batch;
     const std::size_t share = waiting / home_.worker_count() + 1;
-    const std::size_t taken = home_.injected().take(batch.data(), std::min(share, batch.size()));
+    const std::size_t room = ready < ready_enough ? ready_enough - ready : 1;
+    const std::size_t taken = home_.injected().take(batch.data(), std::min({share, room, batch.size()}));
     injected_ += taken;
     for (std::size_t i = 0; i < taken; ++i) {
         ready_.push(batch[i]);

@@ -5,7 +5,8 @@
 // waiter and ends puts the waiter into `next_`.
 //   1. The injection queue: before each task, this worker's share of it goes to the end of ready_. So a task that was
 //      woken from outside waits for those that were ready before it, and for no others. When there is nothing, this
-//      costs a load.
+//      costs a load. Beyond `ready_enough` tasks it takes one, every other time: however fast others inject, ready_
+//      stays within a multiple of what its own tasks need, and their turn comes.
 //   2. next_, at most `most_next_in_a_row` times in a row: two tasks that wake each other must not keep the rest out.
 //   3. ready_, and every `forked_turn`-th time forked_ before it, so that neither starves the other.
 //   4. Others' queues, half of what stands ready there, beginning at a random victim.
@@ -63,6 +64,7 @@ private:
     static constexpr unsigned most_next_in_a_row = 3;
     static constexpr unsigned forked_turn = 8;
     static constexpr std::size_t largest_batch = 32;
+    static constexpr std::size_t ready_enough = 256;
     static constexpr unsigned budget_of_a_task = 128;
 
     // Written by the owner alone, read by anyone.
