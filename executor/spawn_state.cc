@@ -110,6 +110,11 @@ void spawn_state::release() noexcept {
 void spawn_state::finish() noexcept {
     if (failed()) {
         on_unhandled_ = registry_->handler();
+        if (registry_->stopping()) {
+            // The end of the executor has begun, and may only not have come to this task yet: it may have failed by the
+            // cancellation of one that it joined. For JOIN4 it is stopped.
+            stop_.request_stop();
+        }
     }
     registry_->remove(*this);
     // pairs: release for the loads in finished() and wait(), so that they see the result; acquire for the release in

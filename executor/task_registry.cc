@@ -43,7 +43,7 @@ void task_registry::add(spawn_state& state, const char* type_name) {
     }
     // pairs: the store in request_stop(). Either that sees the entry in the shard, or this sees the flag: both take the
     // shard's lock in between.
-    if (stopping_.load(std::memory_order_acquire)) {
+    if (stopping()) {
         state.own_stop().request_stop();
     }
 }
@@ -65,7 +65,7 @@ void task_registry::remove(spawn_state& state) noexcept {
 }
 
 void task_registry::request_stop() {
-    stopping_.store(true, std::memory_order_release);  // pairs: the load in add()
+    stopping_.store(true, std::memory_order_release);  // pairs: stopping()
     for (shard& s : shards_) {
         // Callbacks may spawn, so they run without the lock; the references keep the states until then.
         std::vector<spawn_state*> alive;

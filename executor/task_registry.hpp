@@ -35,6 +35,11 @@ public:
     // Asks everything that is alive, and everything added later, to stop. Any thread.
     void request_stop();
 
+    // Whether request_stop() has begun.
+    [[nodiscard]] bool stopping() const noexcept {
+        return stopping_.load(std::memory_order_acquire);  // pairs: the store in request_stop()
+    }
+
     // Waits until nothing is alive. False when that is not so after `limit`.
     [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds limit);
 

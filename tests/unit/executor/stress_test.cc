@@ -234,6 +234,9 @@ TEST(stress, stops_that_race_what_they_stop) {
             }
             ++ended;
         });
+        if (i % 2 == 0) {
+            sleeper.request_stop();
+        }
         join_handle<> joiner = e.spawn([&]() -> task<> {
             try {
                 co_await sleeper;
@@ -242,10 +245,8 @@ TEST(stress, stops_that_race_what_they_stop) {
             }
             ++ended;
         });
-        if (i % 2 == 0) {
+        if (i % 3 == 0) {
             joiner.request_stop();
-        } else {
-            sleeper.request_stop();
         }
         e.block_on([&]() -> task<> { co_await joiner; });
         if (sleeper) {

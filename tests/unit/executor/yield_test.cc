@@ -116,10 +116,12 @@ TEST_F(yield_test, runs_yielding_tasks_although_other_threads_spawn_for_ever) {
     while (!ended.reached()) {
         if (waiting < most) {
             ++waiting;
-            executor_.spawn([&]() -> task<> {
-                --waiting;
-                co_return;
-            }).detach();
+            executor_
+                .spawn([&]() -> task<> {
+                    --waiting;
+                    co_return;
+                })
+                .detach();
         }
     }
     executor_.block_on([&]() -> task<> { co_await yielder; });
