@@ -78,7 +78,8 @@ private:
 }  // namespace detail
 
 // Move-only; one task at a time may await it. Dropping it detaches the task: then an exception that it ends with goes
-// to executor_options::unhandled_exception, except operation_cancelled after it was asked to stop.
+// to executor_options::unhandled_exception, except operation_cancelled after it was asked to stop. The handle itself
+// has no lock: what other threads call on it must not race the end of an await of the same handle, which empties it.
 template <class T = void>
 class [[nodiscard]] join_handle {
 public:
