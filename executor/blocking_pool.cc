@@ -15,7 +15,7 @@ blocking_pool::~blocking_pool() {
     stopping_ = true;
     work_.notify_all();
     lock.unlock();  // nobody starts a thread any more: the executor has no tasks
-    for (std::thread& t : threads_) {
+    for (sync::thread& t : threads_) {
         if (t.joinable()) {
             t.join();
         }
@@ -53,7 +53,7 @@ void blocking_pool::start_thread() {
     if (threads_[slot].joinable()) {
         threads_[slot].join();  // it has left next_job() and ends without the lock
     }
-    threads_[slot] = std::thread([this, slot] {
+    threads_[slot] = sync::thread([this, slot] {
         name_this_thread(name_, "-b" + std::to_string(slot));
         const executor_scope scope(owner_);
         run_jobs(slot);

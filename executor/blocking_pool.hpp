@@ -10,7 +10,6 @@
 #include <chrono>
 #include <deque>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <brigade/detail/sync.hpp>
@@ -42,8 +41,8 @@ private:
     sync::mutex mutex_;
     sync::condition_variable work_;
     std::deque<blocking_job_base*> jobs_;
-    std::vector<std::thread> threads_;  // a slot is joinable while its thread is to be joined
-    std::vector<std::size_t> ended_;    // slots whose threads have ended or are about to: to be joined and reused
+    std::vector<sync::thread> threads_;  // a slot is joinable while its thread is to be joined
+    std::vector<std::size_t> ended_;     // slots whose threads have ended or are about to: to be joined and reused
     unsigned alive_ = 0;
     std::size_t idle_ = 0;
     bool stopping_ = false;

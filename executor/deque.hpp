@@ -35,7 +35,9 @@ namespace brigade::detail {
 
 class deque {
 public:
-    explicit deque(std::size_t initial_capacity = 256) { grow_to(std::bit_ceil(initial_capacity), nullptr, 0, 0); }
+    explicit deque(std::size_t initial_capacity = sync::sizes::first_ring) {
+        grow_to(std::bit_ceil(initial_capacity), nullptr, 0, 0);
+    }
     deque(const deque&) = delete;
     deque& operator=(const deque&) = delete;
 

@@ -10,14 +10,9 @@
 
 namespace brigade::detail {
 
-namespace {
-
-thread_local executor* this_executor = nullptr;
-
-}  // namespace
-
 scheduler::scheduler(executor& owner, unsigned workers, const std::string& name, bool pin)
     : owner_(owner), idle_(workers) {
+    sync::prepare_asymmetric_fences();
     for (unsigned i = 0; i < workers; ++i) {
         workers_.push_back(std::make_unique<worker>(*this, i));
     }
@@ -45,7 +40,7 @@ void scheduler::end_threads() noexcept {
     while (const std::optional<unsigned> sleeper = idle_.pick_any()) {
         workers_[*sleeper]->unpark();
     }
-    for (std::thread& t : threads_) {
+    for (sync::thread& t : threads_) {
         t.join();
     }
     threads_.clear();
@@ -119,11 +114,11 @@ executor_counters scheduler::counters() const noexcept {
 }
 
 executor_scope::executor_scope(executor& owner) noexcept {
-    this_executor = &owner;
+    sync::thread_pointer<executor>::set(&owner);
 }
 
 executor_scope::~executor_scope() {
-    this_executor = nullptr;
+    sync::thread_pointer<executor>::set(nullptr);
 }
 
 namespace {
@@ -151,7 +146,7 @@ void waiter::suspend(std::coroutine_handle<> suspended) noexcept {
 }
 
 [[gnu::noinline]] executor* current_executor() noexcept {
-    return this_executor;
+    return sync::thread_pointer<executor>::get();
 }
 
 void set_transfer(std::coroutine_handle<> next) noexcept {

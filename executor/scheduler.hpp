@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <brigade/detail/sync.hpp>
@@ -60,7 +59,7 @@ private:
     sync::atomic<bool> stopping_{false};
     alignas(sync::cache_line) sync::atomic<std::uint32_t> foreign_posts_{0};
     std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::thread> threads_;
+    std::vector<sync::thread> threads_;
 };
 
 // The calling thread belongs to `owner` until the guard goes: executor::current().

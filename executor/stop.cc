@@ -7,7 +7,7 @@ bool stop_source::request_stop() {
     if (requested_.load(std::memory_order_relaxed)) {  // under mutex_, as is the only store
         return false;
     }
-    requester_ = std::this_thread::get_id();
+    requester_ = detail::sync::this_thread_number();
     // pairs: the acquire load in stop_requested().
     requested_.store(true, std::memory_order_release);
     while (first_ != nullptr) {
@@ -62,7 +62,7 @@ void stop_hook::detach() noexcept {
         return;
     }
     // STOP2. The run is short: the runtime's own hooks only post.
-    while (source.running_ == this && source.requester_ != std::this_thread::get_id()) {
+    while (source.running_ == this && source.requester_ != sync::this_thread_number()) {
         lock.unlock();
         sync::yield_thread();
         lock.lock();

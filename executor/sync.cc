@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,6 +42,55 @@ void futex_wake(atomic<std::uint32_t>& word) noexcept {
 
 void yield_thread() noexcept {
     std::this_thread::yield();
+}
+
+unsigned this_thread_number() noexcept {
+    static atomic<unsigned> next{0};
+    // Relaxed: the number orders nothing.
+    thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
+    return mine;
+}
+
+constinit atomic<bool> internal::light_fence_is_free{false};
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || BRIGADE_HAS_FEATURE(address_sanitizer) || \
+    BRIGADE_HAS_FEATURE(thread_sanitizer)
+constexpr bool may_use_membarrier = false;
+#else
+constexpr bool may_use_membarrier = true;
+#endif
+
+long membarrier(int command) noexcept {
+    return ::syscall(SYS_membarrier, command, 0, 0);
+}
+
+}  // namespace
+
+void prepare_asymmetric_fences() noexcept {
+    // Decided once: a fence must not change sides while somebody relies on it.
+    [[maybe_unused]] static const bool once = [] {
+        const bool free = may_use_membarrier && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+        internal::light_fence_is_free.store(free, std::memory_order_relaxed);  // threads are started after it
+        return true;
+    }();
+}
+
+void asymmetric_fence_heavy() noexcept {
+    if (!internal::light_fence_is_free.load(std::memory_order_relaxed)) {
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs: asymmetric_fence_light()
+        return;
+    }
+    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == -1) {
+        std::fprintf(stderr, "brigade: membarrier failed: %s\n", ::strerrordesc_np(errno));
+        std::terminate();
+    }
+}
+
+void invariant_broken(const char* name, const std::source_location& where) noexcept {
+    std::fprintf(stderr, "brigade: %s:%u: the invariant %s does not hold\n", where.file_name(), where.line(), name);
+    std::terminate();
 }
 
 }  // namespace brigade::detail::sync

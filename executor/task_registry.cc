@@ -9,14 +9,6 @@ namespace brigade::detail {
 
 namespace {
 
-// Threads are dealt over the shards in the order in which they first come.
-unsigned home_shard(std::size_t shards) noexcept {
-    static sync::atomic<unsigned> next{0};
-    // A worker keeps its shard; relaxed, as the number orders nothing.
-    thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
-    return static_cast<unsigned>(mine % shards);
-}
-
 std::string readable(const char* type_name) {
     int status = 0;
     const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type_name, nullptr, nullptr, &status),
@@ -29,7 +21,7 @@ std::string readable(const char* type_name) {
 void task_registry::add(spawn_state& state, const char* type_name) {
     live_entry& entry = state;
     entry.type_name = type_name;
-    entry.shard = home_shard(shards_.size());
+    entry.shard = static_cast<unsigned>(sync::this_thread_number() % shards_.size());
     state.registry_ = this;
     shard& home = shards_[entry.shard];
     {

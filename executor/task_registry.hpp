@@ -57,7 +57,7 @@ private:
 
     [[nodiscard]] bool empty();
 
-    std::array<shard, 16> shards_;
+    std::array<shard, sync::sizes::registry_shards> shards_;
     sync::atomic<bool> stopping_{false};
     sync::atomic<bool> draining_{false};
     sync::mutex drained_mutex_;

@@ -124,7 +124,7 @@ void name_this_thread(const std::string& name, const std::string& suffix) {
     assert(error == 0);
 }
 
-void pin_thread(std::thread& thread, unsigned processor) {
+void pin_thread(sync::thread& thread, unsigned processor) {
     const cpu_set set(CPU_ALLOC(processor + 1));
     const std::size_t bytes = CPU_ALLOC_SIZE(processor + 1);
     CPU_ZERO_S(bytes, set.get());

@@ -4,8 +4,9 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
+
+#include <brigade/detail/sync.hpp>
 
 namespace brigade::detail {
 
@@ -23,6 +24,6 @@ namespace brigade::detail {
 void name_this_thread(const std::string& name, const std::string& suffix);
 
 // Throws std::system_error.
-void pin_thread(std::thread& thread, unsigned processor);
+void pin_thread(sync::thread& thread, unsigned processor);
 
 }  // namespace brigade::detail

@@ -8,24 +8,18 @@
 
 namespace brigade::detail {
 
-namespace {
-
-thread_local worker* this_worker = nullptr;
-
-}  // namespace
-
 [[gnu::noinline]] worker* worker::current() noexcept {
-    return this_worker;
+    return sync::thread_pointer<worker>::get();
 }
 
 worker::worker(scheduler& home, unsigned index) : home_(home), index_(index), random_(index + 1) {}
 
 void worker::run() noexcept {
-    this_worker = this;
+    sync::thread_pointer<worker>::set(this);
     while (void* const work = find_work()) {
         resume(std::coroutine_handle<>::from_address(work));
     }
-    this_worker = nullptr;
+    sync::thread_pointer<worker>::set(nullptr);
 }
 
 // An exception cannot come out of a coroutine of the runtime: its promise keeps it. Out of a foreign one it terminates,

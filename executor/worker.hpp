@@ -63,8 +63,8 @@ public:
 private:
     static constexpr unsigned most_next_in_a_row = 3;
     static constexpr unsigned forked_turn = 8;
-    static constexpr std::size_t largest_batch = 32;
-    static constexpr std::size_t ready_enough = 256;
+    static constexpr std::size_t largest_batch = sync::sizes::batch;
+    static constexpr std::size_t ready_enough = sync::sizes::ready_enough;
     static constexpr unsigned budget_of_a_task = 128;
 
     // Written by the owner alone, read by anyone.

@@ -36,7 +36,7 @@ reactor::reactor(const std::string& name) {
         if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_fd_, &event) == -1) {
             throw std::system_error(last_error(), "brigade: epoll_ctl");
         }
-        thread_ = std::thread([this, name] {
+        thread_ = sync::thread([this, name] {
             name_this_thread(name, "-io");
             run();
         });

@@ -74,7 +74,7 @@ private:
     sync::clock::time_point wakes_at_ = awake;
     const timer* expiring_ = nullptr;
 
-    std::thread thread_;
+    sync::thread thread_;
 };
 
 }  // namespace brigade::detail

@@ -13,7 +13,6 @@
 
 #include <concepts>
 #include <exception>
-#include <thread>
 #include <utility>
 
 #include <brigade/detail/sync.hpp>
@@ -81,7 +80,7 @@ private:
     detail::sync::mutex mutex_;
     detail::stop_hook* first_ = nullptr;
     detail::stop_hook* running_ = nullptr;
-    std::thread::id requester_;
+    unsigned requester_ = 0;  // by sync::this_thread_number()
 };
 
 // Asks whether a stop was requested. A default token never is. Must not outlive its source.

@@ -1,16 +1,28 @@
-// The one door through which scheduling code reaches the machine: atomics, locks, futexes, the clock.
+// The one door through which scheduling code reaches the machine: atomics, locks, futexes, threads, the clock.
 //
-// Everything in executor/ and io/ that two threads share is built from these names and from nothing else, so that a
-// build that explores interleavings can put its own header in this place and run the same sources. The real side adds
-// nothing: aliases of the standard types and thin inline wrappers of the system calls.
+// Everything in executor/ and io/ that two threads share is built from these names and from nothing else, so that the
+// build that explores interleavings (tests/explore) can put its own header in this place and run the same sources. The
+// real side adds nothing: aliases of the standard types and thin inline wrappers of the system calls.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <source_location>
+#include <thread>
+
+#if defined(__has_feature)
+#define BRIGADE_HAS_FEATURE(name) __has_feature(name)
+#else
+#define BRIGADE_HAS_FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace brigade::detail::sync {
 
@@ -21,10 +33,19 @@ using mutex = std::mutex;
 using lock = std::unique_lock<mutex>;
 using condition_variable = std::condition_variable;
 using clock = std::chrono::steady_clock;
+using thread = std::thread;
 
 // Two objects that different threads write must not share a cache line; 64 bytes is the line of x86-64 and of most
 // AArch64 cores.
 inline constexpr std::size_t cache_line = 64;
+
+// How far things go before a rare path is taken. An exploring build has small ones, so that it takes all paths.
+struct sizes {
+    static constexpr std::size_t first_ring = 256;    // of a deque
+    static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
+    static constexpr std::size_t ready_enough = 256;  // tasks of a worker beyond which it injects reluctantly
+    static constexpr std::size_t registry_shards = 16;
+};
 
 // Sleeps while `word` holds `expected`. May return early or for no reason: callers loop on their own condition.
 // Terminates on an errno that only a programming error can cause.
@@ -35,5 +56,65 @@ void futex_wake(atomic<std::uint32_t>& word) noexcept;
 
 // For the few loops that wait for another thread to leave a section of some instructions.
 void yield_thread() noexcept;
+
+// A small number that the calling thread keeps and no other living or dead thread has: dealt in the order of asking.
+[[nodiscard]] unsigned this_thread_number() noexcept;
+
+// One pointer for each thread. A coroutine may suspend on one thread and go on on another, and a compiler may keep the
+// address of a thread-local variable across that: get() is called from functions that are not inlined into coroutines.
+template <class T>
+class thread_pointer {
+public:
+    [[nodiscard]] static T* get() noexcept { return value; }
+    static void set(T* p) noexcept { value = p; }
+
+private:
+    static inline constinit thread_local T* value = nullptr;
+};
+
+// A pair of fences of which one side is rare. A light fence is ordered against every heavy one as if both were
+// sequentially consistent fences; two light ones are not ordered against each other. After P1202 and folly. The heavy
+// side makes every running thread of the process pass a barrier (membarrier), so that the light side need only hold the
+// compiler. Where the system has no membarrier, and in sanitizer builds, both are plain fences.
+namespace internal {
+extern atomic<bool> light_fence_is_free;  // written once, before the first worker starts
+}
+inline void asymmetric_fence_light() noexcept {
+    if (internal::light_fence_is_free.load(std::memory_order_relaxed)) [[likely]] {
+        std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs: asymmetric_fence_heavy()
+    } else {
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs: asymmetric_fence_heavy()
+    }
+}
+void asymmetric_fence_heavy() noexcept;
+// Registers the process with membarrier, once. Before any thread uses the fences.
+void prepare_asymmetric_fences() noexcept;
+
+// Memory that is kept for reuse: an access to it between retire() and reuse() is reported by AddressSanitizer, and by an
+// exploring build. The first `kept` bytes stay accessible, for a list of free blocks.
+inline void retire([[maybe_unused]] void* block, [[maybe_unused]] std::size_t size,
+                   [[maybe_unused]] std::size_t kept) noexcept {
+#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer)
+    ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(block) + kept, size - kept);
+#endif
+}
+inline void reuse([[maybe_unused]] void* block, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer)
+    ASAN_UNPOISON_MEMORY_REGION(block, size);
+#endif
+}
+
+// Where assertions are on: ends the process with the invariant's name when it does not hold. `name` is that of the prose
+// that heads the file.
+[[noreturn]] void invariant_broken(const char* name, const std::source_location& where) noexcept;
+template <std::predicate Holds>
+void invariant([[maybe_unused]] const char* name, [[maybe_unused]] Holds&& holds,
+               [[maybe_unused]] const std::source_location& where = std::source_location::current()) noexcept {
+#ifndef NDEBUG
+    if (!holds()) {
+        invariant_broken(name, where);
+    }
+#endif
+}
 
 }  // namespace brigade::detail::sync
