@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include <brigade/detail/deadline.hpp>
+
 #include "executor/scheduler.hpp"
 #include "executor/threads.hpp"
 
@@ -10,11 +12,32 @@ namespace brigade::detail {
 blocking_pool::blocking_pool(executor& owner, unsigned most_threads, std::string name)
     : owner_(owner), most_threads_(most_threads), name_(std::move(name)) {}
 
-blocking_pool::~blocking_pool() {
-    sync::lock lock(mutex_);
+void blocking_pool::request_end() noexcept {
+    const sync::lock lock(mutex_);
     stopping_ = true;
     work_.notify_all();
-    lock.unlock();  // nobody starts a thread any more: the executor has no tasks
+}
+
+bool blocking_pool::wait_until_ended(std::chrono::milliseconds limit) {
+    const sync::clock::time_point until = deadline_after(limit);
+    sync::lock lock(mutex_);
+    return ended_one_.wait_until(lock, until, [this] { return alive_ == 0; });
+}
+
+void blocking_pool::give_up_queued() noexcept {
+    std::deque<blocking_job_base*> queued;
+    {
+        const sync::lock lock(mutex_);
+        queued.swap(jobs_);
+    }
+    for (blocking_job_base* const job : queued) {
+        job->give_up();
+    }
+}
+
+blocking_pool::~blocking_pool() {
+    request_end();
+    // Nobody starts a thread any more: the executor has no tasks.
     for (sync::thread& t : threads_) {
         if (t.joinable()) {
             t.join();
@@ -79,6 +102,7 @@ blocking_job_base* blocking_pool::next_job(std::size_t slot) {
     if (jobs_.empty()) {
         --alive_;
         ended_.push_back(slot);
+        ended_one_.notify_all();
         return nullptr;
     }
     blocking_job_base* const job = jobs_.front();

@@ -4,7 +4,7 @@
 // first in, first out. A thread that has been idle for ten seconds ends.
 //   POOL1  `idle_` threads wait on `work_`; if jobs are queued and a thread is idle, that thread has been notified.
 //   POOL2  A job that was accepted runs, unless no thread at all could be started for it: then submit() throws.
-//   POOL3  The destructor runs what is queued, then joins every thread.
+//   POOL3  After request_end() the threads run what is queued and end; the destructor joins them.
 #pragma once
 
 #include <chrono>
@@ -21,12 +21,20 @@ class blocking_pool {
 public:
     // `owner` is what executor::current() gives to the jobs.
     blocking_pool(executor& owner, unsigned most_threads, std::string name);
+    // Runs what is queued, ends and joins the threads.
     ~blocking_pool();
     blocking_pool(const blocking_pool&) = delete;
     blocking_pool& operator=(const blocking_pool&) = delete;
 
     // Any thread. Throws std::system_error when there is no thread and none can be started; the job is not kept then.
     void submit(blocking_job_base& job);
+
+    // Gives up the jobs that no thread has begun. Any thread.
+    void give_up_queued() noexcept;
+    // The threads end when nothing is queued. Nobody submits any more. Any thread.
+    void request_end() noexcept;
+    // Whether all have ended, before `limit`.
+    [[nodiscard]] bool wait_until_ended(std::chrono::milliseconds limit);
 
 private:
     static constexpr std::chrono::seconds keep_alive{10};
@@ -40,6 +48,7 @@ private:
     const std::string name_;
     sync::mutex mutex_;
     sync::condition_variable work_;
+    sync::condition_variable ended_one_;
     std::deque<blocking_job_base*> jobs_;
     std::vector<sync::thread> threads_;  // a slot is joinable while its thread is to be joined
     std::vector<std::size_t> ended_;     // slots whose threads have ended or are about to: to be joined and reused

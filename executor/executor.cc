@@ -1,10 +1,17 @@
-// The end of an executor:
-//   1. Intake closes: spawn() throws on threads that belong to no executor.
-//   2. Every live task is asked to stop, and so is every task that they still spawn.
-//   3. The destructor waits until nothing is alive, and says for whom it waits when that takes long.
-//   4. The blocking pool, the reactor, and the workers end, in this order; each joins its threads.
-// Tasks are not destroyed while they are suspended: every wait of the runtime ends on a stop, so they end themselves,
-// and destructors run where they always run.
+// The end of an executor, in the order of executor::shutdown():
+//   1. Intake closes, for threads that belong to no executor: `closing`.
+//   2. The registry asks every task to stop, also those that come later.
+//   3. Nothing is alive: the registry is empty before the deadline. Or it is not, and the workers leave at once instead of
+//      running what stands in their queues, and the blocking pool gives up the jobs that it has not begun.
+//   4. Blocking pool, workers and reactor end, in this order: the first posts to the second, and a worker may start the
+//      third.
+//   5. The registry closes: intake ends for everybody. What it still holds is suspended, or stands in a queue that nobody
+//      takes from, and is destroyed, on the thread that shuts down.
+// A task is destroyed where it is suspended by destroying the frame of its body, and so all frames that it awaits. The
+// root's own frame holds the result, and goes when the handle does.
+//   END1  When step 5 begins no thread of the executor is left, so nothing of a task runs, and nothing resumes one.
+//   END2  A wait of the runtime has ended by step 2 and is past: what is suspended in step 5 waits in an awaitable from
+//         elsewhere, stands in a queue, or awaits one that does.
 #include <brigade/executor.hpp>
 
 #include <cstdio>
@@ -42,8 +49,8 @@ executor_options checked(executor_options options) {
     if (options.blocking_threads == 0) {
         throw std::invalid_argument("brigade: executor_options::blocking_threads is 0; the least is 1");
     }
-    if (options.shutdown_report <= std::chrono::milliseconds(0)) {
-        throw std::invalid_argument("brigade: executor_options::shutdown_report must be positive");
+    if (options.shutdown_deadline <= std::chrono::milliseconds(0)) {
+        throw std::invalid_argument("brigade: executor_options::shutdown_deadline must be positive");
     }
     if (!options.unhandled_exception) {
         options.unhandled_exception = report_and_terminate;
@@ -53,20 +60,56 @@ executor_options checked(executor_options options) {
 
 }  // namespace
 
-detail::executor_parts::executor_parts(executor& self, executor_options given)
-    : options(checked(std::move(given))),
+detail::executor_parts::executor_parts(executor& owner, executor_options given)
+    : self(owner),
+      options(checked(std::move(given))),
       registry(options.unhandled_exception),
-      scheduler(self, options.workers, options.name, options.pin_workers),
+      workers(self, options.workers, options.name, options.pin_workers),
       blocking(self, options.blocking_threads, options.name) {}
 
-detail::executor_parts::~executor_parts() {
-    while (!registry.wait_until_empty(options.shutdown_report)) {
-        std::string report = "brigade: executor '" + options.name + "' is being destroyed and waits for:\n";
-        for (const std::string& line : registry.describe(10)) {
-            report += "  " + line + "\n";
-        }
-        std::fputs(report.c_str(), stderr);
+void detail::executor_parts::shutdown(std::chrono::milliseconds deadline) {
+    const sync::lock lock(shutdown_mutex);
+    if (std::exchange(is_shut_down, true)) {
+        return;
     }
+    // Relaxed: a caller that races the end of the executor has lost either way.
+    closing.store(true, std::memory_order_relaxed);
+    registry.request_stop();
+    if (registry.wait_until_empty(deadline)) {
+        end_threads(scheduler::phase::draining);
+    } else {
+        report("is shutting down; the deadline has passed, and these have not ended:");
+        end_threads(scheduler::phase::leaving);
+    }
+    registry.close();
+    const executor_scope scope(self);
+    registry.abandon_all();
+}
+
+void detail::executor_parts::end_threads(scheduler::phase how) {
+    const std::chrono::milliseconds limit = options.shutdown_deadline;
+    workers.request_end(how);
+    if (how == scheduler::phase::leaving) {
+        blocking.give_up_queued();
+    }
+    blocking.request_end();
+    while (!blocking.wait_until_ended(limit)) {
+        report("is shutting down and waits for blocking jobs, among:");
+    }
+    while (!workers.wait_until_ended(limit)) {
+        report("is shutting down and waits for what is still running, among:");
+    }
+    if (owned_events != nullptr) {  // no thread is left that could make one
+        owned_events->end();
+    }
+}
+
+void detail::executor_parts::report(const char* what) {
+    std::string text = "brigade: executor '" + options.name + "' " + what + "\n";
+    for (const std::string& line : registry.describe(10)) {
+        text += "  " + line + "\n";
+    }
+    std::fputs(text.c_str(), stderr);
 }
 
 executor::executor(executor_options options)
@@ -78,8 +121,14 @@ executor::~executor() {
                      name().c_str());
         std::terminate();
     }
-    parts_->closed.store(true, std::memory_order_relaxed);  // a caller that races the destructor has lost either way
-    request_stop();
+    parts_->shutdown(parts_->options.shutdown_deadline);
+}
+
+void executor::shutdown(std::chrono::milliseconds deadline) {
+    if (try_current() == this) {
+        throw std::logic_error("brigade: shutdown() on a thread of the same executor, which it would wait for");
+    }
+    parts_->shutdown(deadline);
 }
 
 void executor::request_stop() {
@@ -87,7 +136,7 @@ void executor::request_stop() {
 }
 
 unsigned executor::worker_count() const noexcept {
-    return parts_->scheduler.worker_count();
+    return parts_->workers.worker_count();
 }
 
 const std::string& executor::name() const noexcept {
@@ -95,7 +144,7 @@ const std::string& executor::name() const noexcept {
 }
 
 executor_counters executor::counters() const noexcept {
-    return parts_->scheduler.counters();
+    return parts_->workers.counters();
 }
 
 executor& executor::current() {
@@ -117,11 +166,15 @@ void executor::refuse_on_worker() const {
 
 namespace {
 
+[[noreturn]] void refuse(const executor& self, detail::spawn_state& state) {
+    state.release();  // the side that would have run
+    throw std::runtime_error("brigade: spawn on executor '" + self.name() + "', which is shutting down");
+}
+
 void refuse_when_closed(const executor& self, const detail::executor_parts& parts, detail::spawn_state& state) {
     // Threads of any executor may carry one of this executor's tasks, as a guest or on its blocking pool.
-    if (parts.closed.load(std::memory_order_relaxed) && executor::try_current() == nullptr) {
-        state.release();  // the side that would have run
-        throw std::runtime_error("brigade: spawn on executor '" + self.name() + "', which is being destroyed");
+    if (parts.closing.load(std::memory_order_relaxed) && executor::try_current() == nullptr) {
+        refuse(self, state);
     }
 }
 
@@ -129,13 +182,17 @@ void refuse_when_closed(const executor& self, const detail::executor_parts& part
 
 void executor::launch(detail::spawn_state& state, std::coroutine_handle<> handle, const char* type_name) {
     refuse_when_closed(*this, *parts_, state);
-    parts_->registry.add(state, type_name);
-    parts_->scheduler.post(handle);
+    if (!parts_->registry.add(state, type_name)) {
+        refuse(*this, state);
+    }
+    parts_->workers.post(handle);
 }
 
 void executor::submit(detail::spawn_state& state, detail::blocking_job_base& job, const char* type_name) {
     refuse_when_closed(*this, *parts_, state);
-    parts_->registry.add(state, type_name);
+    if (!parts_->registry.add(state, type_name)) {
+        refuse(*this, state);
+    }
     try {
         parts_->blocking.submit(job);
     } catch (...) {

@@ -1,6 +1,7 @@
 // What an executor is made of, for the parts of the runtime that live in other folders.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -12,33 +13,42 @@
 
 namespace brigade::detail {
 
-// What wakes suspended tasks for an executor: its reactor, seen from the side that does no I/O. The destructor stops
-// and joins its thread. It runs when no task is alive.
+// What wakes suspended tasks for an executor: its reactor, seen from the side that does no I/O.
 class event_source {
 public:
     virtual ~event_source() = default;
+    // Stops and joins its thread; it wakes nobody afterwards, but what waits in it can still be taken out.
+    virtual void end() noexcept = 0;
 };
 
 // The members end in reverse order: the pool and the event source post to the workers, so they go before them.
 struct executor_parts {
     executor_parts(executor& self, executor_options given);
-    ~executor_parts();
+    // See executor::shutdown().
+    void shutdown(std::chrono::milliseconds deadline);
     executor_parts(const executor_parts&) = delete;
     executor_parts& operator=(const executor_parts&) = delete;
 
+    executor& self;
     executor_options options;
     task_registry registry;
-    detail::scheduler scheduler;
+    detail::scheduler workers;
     sync::mutex event_source_mutex;
     sync::atomic<event_source*> events{nullptr};
     std::unique_ptr<event_source> owned_events;
     blocking_pool blocking;
-    sync::atomic<bool> closed{false};
+    sync::atomic<bool> closing{false};
+    sync::mutex shutdown_mutex;
+    bool is_shut_down = false;  // under shutdown_mutex
+
+private:
+    void end_threads(scheduler::phase how);
+    void report(const char* what);
 };
 
 struct executor_access {
     [[nodiscard]] static executor_parts& parts(executor& e) noexcept { return *e.parts_; }
-    [[nodiscard]] static detail::scheduler& scheduler(const executor& e) noexcept { return e.parts_->scheduler; }
+    [[nodiscard]] static detail::scheduler& scheduler(const executor& e) noexcept { return e.parts_->workers; }
 
     // The executor's event source; made by `make` when it is asked for the first time. Any thread.
     template <class Make>

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 
+#include <brigade/detail/deadline.hpp>
 #include <brigade/detail/promise.hpp>
 #include <brigade/detail/waiter.hpp>
 
@@ -16,30 +17,54 @@ scheduler::scheduler(executor& owner, unsigned workers, const std::string& name,
     for (unsigned i = 0; i < workers; ++i) {
         workers_.push_back(std::make_unique<worker>(*this, i));
     }
+    still_running_ = workers;
     const std::vector<unsigned> processors = pin ? allowed_processors() : std::vector<unsigned>();
     threads_.reserve(workers);
     try {
         for (unsigned i = 0; i < workers; ++i) {
-            threads_.emplace_back([this, i, name] {
-                name_this_thread(name, "-w" + std::to_string(i));
-                const executor_scope scope(owner_);
-                workers_[i]->run();
-            });
+            threads_.emplace_back([this, i, name] { run_worker(i, name); });
             if (pin) {
                 pin_thread(threads_.back(), processors[i % processors.size()]);
             }
         }
     } catch (...) {
-        end_threads();
+        request_end(phase::draining);
+        join_threads();
         throw;
     }
 }
 
-void scheduler::end_threads() noexcept {
-    stopping_.store(true, std::memory_order_release);  // pairs: stopping(), which every worker asks before it sleeps
+void scheduler::run_worker(unsigned index, const std::string& name) {
+    name_this_thread(name, "-w" + std::to_string(index));
+    {
+        const executor_scope scope(owner_);
+        workers_[index]->run();
+    }
+    const sync::lock lock(ended_mutex_);
+    --still_running_;
+    ended_.notify_all();
+}
+
+void scheduler::request_end(phase how) noexcept {
+    phase now = phase_.load(std::memory_order_relaxed);  // a guess; the exchange decides
+    do {
+        if (now >= how) {
+            return;  // SCH1
+        }
+        // pairs: current_phase(), which every worker asks before it sleeps.
+    } while (!phase_.compare_exchange_weak(now, how, std::memory_order_release, std::memory_order_relaxed));
     while (const std::optional<unsigned> sleeper = idle_.pick_any()) {
         workers_[*sleeper]->unpark();
     }
+}
+
+bool scheduler::wait_until_ended(std::chrono::milliseconds limit) {
+    const sync::clock::time_point until = deadline_after(limit);
+    sync::lock lock(ended_mutex_);
+    return ended_.wait_until(lock, until, [this] { return still_running_ == 0; });
+}
+
+void scheduler::join_threads() noexcept {
     for (sync::thread& t : threads_) {
         t.join();
     }
@@ -47,7 +72,8 @@ void scheduler::end_threads() noexcept {
 }
 
 scheduler::~scheduler() {
-    end_threads();
+    request_end(phase::draining);
+    join_threads();
     // pairs: the release in inject(): nothing of this object is touched after it.
     while (foreign_posts_.load(std::memory_order_acquire) != 0) {
         sync::yield_thread();

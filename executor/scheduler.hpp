@@ -1,11 +1,14 @@
 // The workers of one executor and what they share: the injection queue, the idle protocol, the stop flag.
 //
-// Order of the end, in the destructor (the executor has waited until nothing is alive): the flag is set and everybody
-// is woken; each worker runs what it still finds and leaves; the threads are joined. Last it waits for threads of other
-// executors that are still inside post(): the task that they posted may have been the last, and have ended, while they
-// are on their way out.
+// The end: `phase_` is set and everybody is woken. In `draining` each worker runs what it still finds and leaves, in
+// `leaving` it leaves when the coroutine that it runs has returned to it. The threads are joined. Last the destructor waits
+// for threads of other executors that are still inside post(): the task that they posted may have been the last, and
+// have ended, while they are on their way out.
+//   SCH1  The phase only grows. A worker looks at it before it takes a coroutine (leaving) and, with nothing to run,
+//         before it sleeps and after it has entered the stack of sleepers (draining).
 #pragma once
 
+#include <chrono>
 #include <coroutine>
 #include <cstdint>
 #include <memory>
@@ -25,10 +28,15 @@ class scheduler {
 public:
     // Starts the threads. `owner` is what executor::current() gives on them.
     scheduler(executor& owner, unsigned workers, const std::string& name, bool pin);
-    // Runs what is left, ends and joins the threads. Not on a worker.
+    // Ends the threads, as request_end(phase::draining) does, unless they have. Not on a worker.
     ~scheduler();
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
+
+    enum class phase : std::uint8_t { running, draining, leaving };
+    void request_end(phase how) noexcept;
+    // Whether all workers have left, before `limit`. Not on a worker.
+    [[nodiscard]] bool wait_until_ended(std::chrono::milliseconds limit);
 
     // Any thread. Never fails: memory exhaustion terminates, as a task that was woken must not be lost.
     void post(std::coroutine_handle<> handle) noexcept;
@@ -41,8 +49,8 @@ public:
     [[nodiscard]] worker& worker_at(unsigned index) const noexcept { return *workers_[index]; }
     [[nodiscard]] injection_queue& injected() noexcept { return injected_; }
     [[nodiscard]] idle& idlers() noexcept { return idle_; }
-    [[nodiscard]] bool stopping() const noexcept {
-        return stopping_.load(std::memory_order_acquire);  // pairs: the store in end_threads()
+    [[nodiscard]] phase current_phase() const noexcept {
+        return phase_.load(std::memory_order_acquire);  // pairs: the exchange in request_end()
     }
     [[nodiscard]] bool has_visible_work() const noexcept;
     [[nodiscard]] executor& owner() const noexcept { return owner_; }
@@ -51,12 +59,16 @@ public:
 private:
     [[nodiscard]] worker* local_worker() const noexcept;
     void inject(std::coroutine_handle<> handle) noexcept;
-    void end_threads() noexcept;
+    void run_worker(unsigned index, const std::string& name);
+    void join_threads() noexcept;
 
     executor& owner_;
     injection_queue injected_;
     idle idle_;
-    sync::atomic<bool> stopping_{false};
+    sync::atomic<phase> phase_{phase::running};
+    sync::mutex ended_mutex_;
+    sync::condition_variable ended_;
+    unsigned still_running_ = 0;  // under ended_mutex_
     alignas(sync::cache_line) sync::atomic<std::uint32_t> foreign_posts_{0};
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<sync::thread> threads_;

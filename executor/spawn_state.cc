@@ -107,6 +107,13 @@ void spawn_state::release() noexcept {
     destroy();
 }
 
+void spawn_state::abandon() noexcept {
+    stop_.request_stop();  // JOIN4: this end is a cancellation
+    drop_body();
+    set_exception(std::make_exception_ptr(operation_cancelled()));
+    finish();
+}
+
 void spawn_state::finish() noexcept {
     if (failed()) {
         on_unhandled_ = registry_->handler();
@@ -132,10 +139,29 @@ bool join_awaiter_base::suspend(std::coroutine_handle<> parent, stop_source* sto
     if (!on_stop_.attach(stop)) {
         return false;
     }
-    return state_->wait(*this);
+    suspended_ = true;
+    bool waits = false;
+    try {
+        waits = state_->wait(*this);  // JOIN2: when it gives true, this may be gone
+    } catch (...) {
+        suspended_ = false;
+        throw;
+    }
+    if (!waits) {
+        suspended_ = false;
+    }
+    return waits;
+}
+
+void join_awaiter_base::withdraw() noexcept {
+    on_stop_.detach();
+    if (!state_->stop_waiting(*this)) {
+        state_->forget_stop();
+    }
 }
 
 void join_awaiter_base::resumed() {
+    suspended_ = false;
     on_stop_.detach();
     if (!state_->finished()) {
         state_->forget_stop();

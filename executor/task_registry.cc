@@ -5,6 +5,8 @@
 
 #include <cxxabi.h>
 
+#include <brigade/detail/deadline.hpp>
+
 namespace brigade::detail {
 
 namespace {
@@ -18,7 +20,7 @@ std::string readable(const char* type_name) {
 
 }  // namespace
 
-void task_registry::add(spawn_state& state, const char* type_name) {
+bool task_registry::add(spawn_state& state, const char* type_name) {
     live_entry& entry = state;
     entry.type_name = type_name;
     entry.shard = static_cast<unsigned>(sync::this_thread_number() % shards_.size());
@@ -26,6 +28,9 @@ void task_registry::add(spawn_state& state, const char* type_name) {
     shard& home = shards_[entry.shard];
     {
         const sync::lock lock(home.mutex);
+        if (home.closed) {
+            return false;
+        }
         entry.id = ++home.added * shards_.size() + entry.shard;
         entry.next = home.first;
         if (entry.next != nullptr) {
@@ -38,6 +43,7 @@ void task_registry::add(spawn_state& state, const char* type_name) {
     if (stopping()) {
         state.own_stop().request_stop();
     }
+    return true;
 }
 
 void task_registry::remove(spawn_state& state) noexcept {
@@ -89,9 +95,7 @@ bool task_registry::empty() {
 
 bool task_registry::wait_until_empty(std::chrono::milliseconds limit) {
     draining_.store(true, std::memory_order_relaxed);  // ordered by the shards' locks: REG2
-    const auto now = sync::clock::now();
-    const auto most = std::chrono::floor<std::chrono::milliseconds>(sync::clock::time_point::max() - now);
-    const auto deadline = now + std::min(limit, most);
+    const sync::clock::time_point deadline = deadline_after(limit);
     sync::lock lock(drained_mutex_);
     for (;;) {
         const std::uint64_t seen = departures_;
@@ -103,6 +107,29 @@ bool task_registry::wait_until_empty(std::chrono::milliseconds limit) {
         lock.lock();
         if (!drained_.wait_until(lock, deadline, [&] { return departures_ != seen; })) {
             return false;
+        }
+    }
+}
+
+void task_registry::close() noexcept {
+    for (shard& s : shards_) {
+        const sync::lock lock(s.mutex);
+        s.closed = true;
+    }
+}
+
+void task_registry::abandon_all() noexcept {
+    for (shard& s : shards_) {
+        for (;;) {
+            spawn_state* state = nullptr;
+            {
+                const sync::lock lock(s.mutex);
+                if (s.first == nullptr) {
+                    break;
+                }
+                state = static_cast<spawn_state*>(s.first);
+            }
+            state->abandon();  // leaves the shard
         }
     }
 }

@@ -27,8 +27,9 @@ public:
     explicit task_registry(exception_handler on_unhandled)
         : handler_(std::make_shared<const exception_handler>(std::move(on_unhandled))) {}
 
-    // Any thread. When the executor is stopping, the newcomer is asked to stop at once.
-    void add(spawn_state& state, const char* type_name);
+    // Any thread. When the executor is stopping, the newcomer is asked to stop at once. False, and not added, after
+    // close().
+    [[nodiscard]] bool add(spawn_state& state, const char* type_name);
     // Any thread, once for each add(). The registry may be gone when this returns.
     void remove(spawn_state& state) noexcept;
 
@@ -43,6 +44,10 @@ public:
     // Waits until nothing is alive. False when that is not so after `limit`.
     [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds limit);
 
+    void close() noexcept;
+    // Ends what is left with spawn_state::abandon(): nothing of it runs or will be resumed.
+    void abandon_all() noexcept;
+
     // One line each: number and callable. At most `most`, then how many more.
     [[nodiscard]] std::vector<std::string> describe(std::size_t most);
 
@@ -53,6 +58,7 @@ private:
         sync::mutex mutex;
         live_entry* first = nullptr;
         std::uint64_t added = 0;
+        bool closed = false;
     };
 
     [[nodiscard]] bool empty();

@@ -36,6 +36,10 @@ void worker::resume(std::coroutine_handle<> handle) {
 void* worker::find_work() noexcept {
     for (;;) {
         ++turn_;
+        if (home_.current_phase() == scheduler::phase::leaving) {
+            stop_searching();
+            return nullptr;
+        }
         pull_injected();
         void* work = take_local();
         if (work == nullptr) {
@@ -45,7 +49,7 @@ void* worker::find_work() noexcept {
             stop_searching();
             return work;
         }
-        if (home_.stopping()) {
+        if (home_.current_phase() != scheduler::phase::running) {
             stop_searching();
             return nullptr;
         }
@@ -151,7 +155,7 @@ void worker::sleep() noexcept {
     ++parked_;
     home_.idlers().sleep(index_, std::exchange(searching_, false));
     // S2: everything, once more, now that producers can see the sleeper.
-    if (home_.has_visible_work() || home_.stopping()) {
+    if (home_.has_visible_work() || home_.current_phase() != scheduler::phase::running) {
         home_.wake_one();
     }
     parker_.wait();

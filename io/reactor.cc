@@ -46,10 +46,16 @@ reactor::reactor(const std::string& name) {
     }
 }
 
+void reactor::end() noexcept {
+    if (thread_.joinable()) {
+        stopping_.store(true, std::memory_order_release);  // pairs: the load in run()
+        wake();
+        thread_.join();
+    }
+}
+
 reactor::~reactor() {
-    stopping_.store(true, std::memory_order_release);  // pairs: the load in run()
-    wake();
-    thread_.join();
+    end();
     close_descriptors();
     if (const std::size_t open = table_.in_use(); open != 0) {
         std::fprintf(stderr, "brigade: %zu sockets outlive the executor that they belong to\n", open);

@@ -34,6 +34,7 @@ public:
     [[nodiscard]] static reactor& of(executor& e);
 
     explicit reactor(const std::string& name);
+    void end() noexcept override;
     // Terminates, with a report, when a socket is still open: it would point here.
     ~reactor() override;
     reactor(const reactor&) = delete;

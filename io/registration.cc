@@ -169,7 +169,19 @@ bool readiness_awaiter::suspend(std::coroutine_handle<> self, stop_source* sourc
         return false;  // REG1
     }
     here.waiting = this;
+    suspended_ = true;
     return true;  // from the end of the lock on, another thread may resume and destroy this
+}
+
+readiness_awaiter::~readiness_awaiter() {
+    if (suspended_) {
+        on_stop_.detach();
+        const sync::lock lock(registration_.mutex_);
+        registration::side& here = registration_.at(direction_);
+        if (here.waiting == this) {
+            here.waiting = nullptr;
+        }
+    }
 }
 
 void readiness_awaiter::stop(stop_hook& hook) noexcept {

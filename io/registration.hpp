@@ -102,6 +102,8 @@ public:
         : registration_(r), direction_(d), seen_(seen), on_stop_(*this) {}
     readiness_awaiter(const readiness_awaiter&) = delete;
     readiness_awaiter& operator=(const readiness_awaiter&) = delete;
+    // Withdraws when the task is destroyed while it waits.
+    ~readiness_awaiter();
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>
@@ -109,6 +111,7 @@ public:
         return suspend(self, self.promise().stop);
     }
     [[nodiscard]] std::error_code await_resume() noexcept {
+        suspended_ = false;
         on_stop_.detach();
         return outcome_;
     }
@@ -129,6 +132,7 @@ private:
     const std::uint32_t seen_;
     waiter waiter_;
     std::error_code outcome_;
+    bool suspended_ = false;  // from suspend() until the task goes on
     stop_reaction on_stop_;
 };
 

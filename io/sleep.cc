@@ -16,15 +16,25 @@ bool sleep_awaiter::suspend(std::coroutine_handle<> self, stop_source* source) {
         stopped_ = true;
         return false;
     }
+    asleep_ = true;
     // From here on another thread may resume this coroutine, so nothing of it is touched unless set() refused.
     if (!reactor_->set(timer_, deadline_, source)) {
+        asleep_ = false;
         stopped_ = true;
         return false;
     }
     return true;
 }
 
+sleep_awaiter::~sleep_awaiter() {
+    if (asleep_) {
+        on_stop_.detach();
+        reactor_->cancel_and_wait(timer_);
+    }
+}
+
 void sleep_awaiter::await_resume() {
+    asleep_ = false;
     on_stop_.detach();
     if (stopped_) {
         throw operation_cancelled();

@@ -35,9 +35,8 @@ struct executor_options {
     // Gets every exception that nobody can receive, on the thread where that became clear. An exception that leaves the
     // handler terminates. Default: report on standard error and terminate.
     std::function<void(std::exception_ptr)> unhandled_exception{};
-    // How long the destructor waits for stopped tasks before it says, on standard error, for which ones it waits; it
-    // says so again each time this has passed.
-    std::chrono::milliseconds shutdown_report{5000};
+    // How long the destructor lets tasks end by themselves when it has asked them to stop; see executor::shutdown().
+    std::chrono::milliseconds shutdown_deadline{5000};
 };
 
 // What the workers have done since the start. Counted by each worker for itself, read without stopping it.
@@ -73,6 +72,8 @@ struct invocation {
 class blocking_job_base {
 public:
     virtual void run() noexcept = 0;
+    // In place of run(): whoever awaits it finds operation_cancelled.
+    virtual void give_up() noexcept = 0;
 
 protected:
     ~blocking_job_base() = default;
@@ -99,9 +100,11 @@ public:
         call_.reset();
         this->finish();
     }
+    void give_up() noexcept override { this->abandon(); }
 
 private:
     void destroy() noexcept override { delete this; }
+    void drop_body() noexcept override { call_.reset(); }
 
     std::optional<invocation<F, Args...>> call_;
 };
@@ -134,7 +137,12 @@ public:
 template <class T>
 class root<T>::promise final : public promise_base, public root_result<T> {
 public:
-    promise() noexcept { stop = &this->own_stop(); }
+    // `call` is the coroutine's parameter.
+    template <class Call>
+    explicit promise(Call& call) noexcept
+        : call_(&call), drop_call_([](void* c) noexcept { static_cast<Call*>(c)->reset(); }) {
+        stop = &this->own_stop();
+    }
 
     root get_return_object() noexcept { return {std::coroutine_handle<promise>::from_promise(*this)}; }
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -147,8 +155,33 @@ public:
     };
     [[nodiscard]] finisher final_suspend() const noexcept { return {}; }
 
+    // The one await of a root: of the task that was spawned. It stays within reach of drop_body().
+    class body_awaiter : public task_awaiter<T> {
+    public:
+        body_awaiter(task<T> body, promise& p) noexcept : task_awaiter<T>(std::move(body).release()), promise_(p) {
+            promise_.body_ = this;
+        }
+        body_awaiter(const body_awaiter&) = delete;
+        body_awaiter& operator=(const body_awaiter&) = delete;
+        ~body_awaiter() { promise_.body_ = nullptr; }
+
+    private:
+        promise& promise_;
+    };
+    body_awaiter await_transform(task<T> body) noexcept { return body_awaiter(std::move(body), *this); }
+
 private:
     void destroy() noexcept override { std::coroutine_handle<promise>::from_promise(*this).destroy(); }
+    void drop_body() noexcept override {
+        if (body_ != nullptr) {
+            body_->drop();
+        }
+        drop_call_(call_);
+    }
+
+    body_awaiter* body_ = nullptr;
+    void* call_;
+    void (*drop_call_)(void*) noexcept;
 };
 
 template <class T, class F, class... Args>
@@ -156,11 +189,6 @@ root<T> run_as_root(std::optional<invocation<F, Args...>> call) {
     const reset_at_exit drop(call);  // before the final suspension; the parameter stays as long as the frame
     co_return co_await std::apply([&call](Args&... args) { return std::invoke(call->function, std::move(args)...); },
                                   call->args);
-}
-
-template <class T>
-root<T> run_as_root(task<T> body) {
-    co_return co_await std::move(body);
 }
 
 template <class F, class... Args>
@@ -174,9 +202,8 @@ public:
     // Starts the workers. Throws std::invalid_argument for options that make no sense, std::system_error when a thread
     // cannot be started or pinned.
     explicit executor(executor_options options = {});
-    // Asks every task to stop and waits until all have ended; see executor_options::shutdown_report. Not to be called
-    // on a thread of this executor: that would wait for itself, so it reports and terminates. Handles may outlive the
-    // executor. Tasks of other executors must have left it.
+    // shutdown(), with executor_options::shutdown_deadline. On a thread of this executor it would wait for itself, so
+    // it reports and terminates. Handles may outlive the executor. Tasks of other executors must have left it.
     ~executor();
     executor(const executor&) = delete;
     executor& operator=(const executor&) = delete;
@@ -210,7 +237,10 @@ public:
     }
     template <class T>
     join_handle<T> spawn(task<T> body) {
-        return start(detail::run_as_root<T>(std::move(body)), typeid(task<T>).name());
+        auto itself = [](task<T>&& t) { return std::move(t); };
+        using call = std::optional<detail::invocation<decltype(itself), task<T>>>;
+        return start(detail::run_as_root<T>(call(std::in_place, std::in_place, itself, std::move(body))),
+                     typeid(task<T>).name());
     }
 
     // Runs `function(args...)` on a thread of the blocking pool, where it may block. It starts when a thread is free
@@ -229,6 +259,19 @@ public:
 
     // Asks every task, running or spawned later, to stop. Any thread.
     void request_stop();
+
+    // Ends the executor, once; a second call waits for the first and does nothing.
+    //   1. spawn() and spawn_blocking() throw, except on the threads of an executor.
+    //   2. Every task is asked to stop. Every wait of the runtime ends by that.
+    //   3. Tasks, and the blocking jobs that have been accepted, have until the deadline to end.
+    //   4. Past it, standard error says which have not, and nothing is resumed or begun any more. What runs at that
+    //      moment is waited for, up to its next suspension, and standard error says so each time the deadline has
+    //      passed again. Then what is suspended is destroyed: locals, callables and arguments; whoever awaits it finds
+    //      operation_cancelled. An awaitable of your own must not resume such a task later. A task that is on another
+    //      executor at that moment must have come back before.
+    //   5. The blocking pool, the reactor and the workers end; their threads are joined.
+    // Any thread but one of this executor, which gets std::logic_error.
+    void shutdown(std::chrono::milliseconds deadline);
 
     [[nodiscard]] unsigned worker_count() const noexcept;
     [[nodiscard]] const std::string& name() const noexcept;

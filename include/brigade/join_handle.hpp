@@ -42,6 +42,14 @@ class join_awaiter_base : private join_waiter {
 public:
     explicit join_awaiter_base(spawn_state* state) noexcept
         : join_waiter{&join_awaiter_base::wake_from_finish}, state_(state), on_stop_(*this) {}
+    join_awaiter_base(const join_awaiter_base&) = delete;
+    join_awaiter_base& operator=(const join_awaiter_base&) = delete;
+    // Withdraws when the task is destroyed while it waits.
+    ~join_awaiter_base() {
+        if (suspended_) {
+            withdraw();
+        }
+    }
 
     [[nodiscard]] bool await_ready() const {
         if (state_ == nullptr) {
@@ -67,12 +75,14 @@ private:
     };
 
     bool suspend(std::coroutine_handle<> parent, stop_source* stop);
+    void withdraw() noexcept;
     static void wake_from_finish(join_waiter& self) noexcept;
     static void stop_wait(stop_hook& hook) noexcept;
 
     spawn_state* state_;
     waiter waiter_;
     stop_reaction on_stop_;
+    bool suspended_ = false;  // from suspend() until the task goes on
 };
 
 }  // namespace detail

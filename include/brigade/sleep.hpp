@@ -4,6 +4,7 @@
 #include <chrono>
 #include <coroutine>
 
+#include <brigade/detail/deadline.hpp>
 #include <brigade/detail/promise.hpp>
 #include <brigade/detail/timer.hpp>
 #include <brigade/detail/waiter.hpp>
@@ -15,27 +16,13 @@ namespace detail {
 
 class reactor;
 
-// The deadline that lies `d` from now, rounded up to the clock's tick and kept from overflowing; now when `d` is
-// negative.
-template <class Rep, class Period>
-[[nodiscard]] sync::clock::time_point deadline_after(std::chrono::duration<Rep, Period> d) {
-    using ticks = sync::clock::duration;
-    const sync::clock::time_point now = sync::clock::now();
-    if (d <= d.zero()) {
-        return now;
-    }
-    const auto room = std::chrono::duration<double>(sync::clock::time_point::max() - now);
-    if (std::chrono::duration<double>(d) >= room / 2) {  // a century or more: for ever
-        return sync::clock::time_point::max();
-    }
-    return now + std::chrono::ceil<ticks>(d);
-}
-
 class sleep_awaiter {
 public:
     explicit sleep_awaiter(sync::clock::time_point deadline) noexcept;
     sleep_awaiter(const sleep_awaiter&) = delete;
     sleep_awaiter& operator=(const sleep_awaiter&) = delete;
+    // Takes the timer back when the task is destroyed while it sleeps.
+    ~sleep_awaiter();
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>
@@ -64,6 +51,7 @@ private:
     alarm_clock timer_;
     stop_reaction on_stop_;
     bool stopped_ = false;
+    bool asleep_ = false;  // from suspend() until the task goes on
 };
 
 }  // namespace detail

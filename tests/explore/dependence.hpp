@@ -1,5 +1,5 @@
-// Which steps could have been taken the other way round, for partial-order reduction (dynamic, after Flanagan and Godefroid,
-// POPL 2005).
+// Which steps could have been taken the other way round, for partial-order reduction (dynamic, after Flanagan and
+// Godefroid, POPL 2005).
 //
 // Two steps conflict when they touch the same object and one of them changes it. A step that conflicts with an earlier
 // one of another thread, and is not ordered behind it by a chain of conflicts, is reversed: the search is asked to try

@@ -1,9 +1,9 @@
 // Runs a model: its threads are fibers of one thread of the system, and between two steps that others could notice, the
 // search decides who goes on.
 //
-//   ENG1  A step is one access to an atomic object, one operation on a lock, futex or thread. What a thread does between
-//         two steps touches plain memory only, which is checked for data races, so its place among the steps of others
-//         does not matter.
+//   ENG1  A step is one access to an atomic object, one operation on a lock, futex or thread. What a thread does
+//         between two steps touches plain memory only, which is checked for data races, so its place among the steps of
+//         others does not matter.
 //   ENG2  A thread that waits is enabled again by the step that ends its wait and by nothing else, except a timeout or
 //         a spurious wake-up, for which the model has a budget. When nobody is enabled, and a wait with a time limit
 //         is left, it times out; when none is left, that is a deadlock.
@@ -164,7 +164,8 @@ private:
     void prepare(choices& c, const limits& l, const std::function<void()>& body);
     void conclude();
 
-    // A step of the current thread: others may go first. Then it is this thread's turn, and nobody else's until the next.
+    // A step of the current thread: others may go first. Then it is this thread's turn, and nobody else's until the
+    // next.
     void step(operation what, unsigned number, const std::source_location& where);
     void pass_on(bool previous_can);
     void block(waiting state, const void* object, std::int64_t until = never);

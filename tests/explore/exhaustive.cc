@@ -1,9 +1,9 @@
 // Depth-first search. The path holds every choice of the run; the next run repeats it up to the last choice that has
 // something left to try, and takes that.
 //
-//   DFS1  A choice of a value tries everything. A choice of a thread tries what it was asked to: at first only the thread
-//         that goes on by itself, later those that reverse() named, because a step of theirs conflicts with one that
-//         was taken from here.
+//   DFS1  A choice of a value tries everything. A choice of a thread tries what it was asked to: at first only the
+//         thread that goes on by itself, later those that reverse() named, because a step of theirs conflicts with one
+//         that was taken from here.
 //   DFS2  With a bound on preemptions, the reversed step may lie beyond the bound where the conflict is. So the thread
 //         is also tried where the running one was last switched to, which costs no more than the switch did (Coons et
 //         al.).

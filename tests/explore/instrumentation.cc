@@ -1,6 +1,6 @@
 // What the compiler calls before each access to plain memory in code built with -fsanitize=thread, and what `new` and
-// `delete` call. The run-time library of ThreadSanitizer is not linked: these take its place. Clang 19 and GCC 12 use the
-// same names.
+// `delete` call. The run-time library of ThreadSanitizer is not linked: these take its place. Clang 19 and GCC 12 use
+// the same names.
 //
 // This file is built without instrumentation. Outside of a model's code every function here does nothing, or what the
 // C++ library does.
@@ -185,8 +185,8 @@ EXPLORE_ACCESS(8)
 EXPLORE_ACCESS(16)
 #undef EXPLORE_ACCESS
 
-// Atomic operations that do not go through the door: reference counts of libraries, and flags that are plain to us. They
-// synchronize and are no steps.
+// Atomic operations that do not go through the door: reference counts of libraries, and flags that are plain to us.
+// They synchronize and are no steps.
 void __tsan_atomic_thread_fence(int /*order*/) {}
 void __tsan_atomic_signal_fence(int /*order*/) {}
 

@@ -224,9 +224,9 @@ void memory_model::heavy_fence(unsigned thread) {
 
 // ---------------------------------------------------------------------------------------------------- load buffering
 //
-// A load takes a value that `writer` stored, in an earlier run, after the load. The run is an execution if that store is
-// made, and neither happens before the load's thread goes on to cause it (the load would happen before a store that it
-// reads) nor synchronizes with the load.
+// A load takes a value that `writer` stored, in an earlier run, after the load. The run is an execution if that store
+// is made, and neither happens before the load's thread goes on to cause it (the load would happen before a store that
+// it reads) nor synchronizes with the load.
 
 std::uint64_t memory_model::read_future(location& l, unsigned thread, std::memory_order order, std::size_t which) {
     const choices::future f = choices_.taken_future(which);

@@ -8,7 +8,8 @@
 // Every thread carries three clocks (`knowledge`):
 //   happened   what happens before its next step. Data races are judged by it.
 //   coherent   happened, and what lies before a sequentially consistent fence that comes before one of ours. A load may
-//              not read a store that is older, in modification order, than one that this clock has seen written or read.
+//              not read a store that is older, in modification order, than one that this clock has seen written or
+//              read.
 //   sc         the same bound for sequentially consistent accesses of others that came before our last such fence; they
 //              bind only as themselves and not with what happens before them.
 // A release store, or a store behind a release fence, leaves a copy of them in the store as its message; an acquire
@@ -22,9 +23,9 @@
 //   MM3  An asymmetric light fence is ordered, as if both were such fences, against heavy ones only.
 //
 // What MM1 leaves out: (a) a load that reads from a store which is taken later (load buffering); allow_future_reads()
-// adds those for relaxed programs without loops, as the litmus tests need them; (b) executions in which S disagrees with
-// happens-before between accesses of mixed orders (C++20 permits those since P0668; hardware and compilers that map
-// sequentially consistent accesses as x86 and AArch64 do, do not show them).
+// adds those for relaxed programs without loops, as the litmus tests need them; (b) executions in which S disagrees
+// with happens-before between accesses of mixed orders (C++20 permits those since P0668; hardware and compilers that
+// map sequentially consistent accesses as x86 and AArch64 do, do not show them).
 #pragma once
 
 #include <atomic>
@@ -120,8 +121,8 @@ public:
     std::uint64_t load(location& l, unsigned thread, std::memory_order order);
     void store(location& l, unsigned thread, std::memory_order order, std::uint64_t value);
 
-    // Reads one of the stores that a read-modify-write may read and puts `change(value)` behind it. `change` gives false
-    // to leave it a load, with the order `failure`.
+    // Reads one of the stores that a read-modify-write may read and puts `change(value)` behind it. `change` gives
+    // false to leave it a load, with the order `failure`.
     struct rmw_result {
         std::uint64_t before;
         bool stored;

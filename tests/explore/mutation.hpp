@@ -1,9 +1,9 @@
-// Weakening memory orders, one place at a time, while a model runs: each operation reports where in the source it stands
-// and with which order, and gets back the order to use.
+// Weakening memory orders, one place at a time, while a model runs: each operation reports where in the source it
+// stands and with which order, and gets back the order to use.
 //
-// A mutant is named "file:line:column/role=order": role is `order`, `failure` (of a compare-exchange), or `fence`; order
-// is what is used instead, `none` for a fence that is left out. All that ran are counted, so that the mutants of a
-// program are known after one run of its models.
+// A mutant is named "file:line:column/role=order": role is `order`, `failure` (of a compare-exchange), or `fence`;
+// order is what is used instead, `none` for a fence that is left out. All that ran are counted, so that the mutants of
+// a program are known after one run of its models.
 #pragma once
 
 #include <atomic>

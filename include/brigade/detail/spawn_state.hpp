@@ -65,6 +65,9 @@ public:
     [[nodiscard]] stop_source& own_stop() noexcept { return stop_; }
     void retain() noexcept;
     void release() noexcept;
+    // Ends what is suspended, or has not begun, and never will go on: destroys it and finishes with
+    // operation_cancelled.
+    void abandon() noexcept;
 
 protected:
     virtual ~spawn_state() = default;
@@ -76,6 +79,9 @@ private:
     friend class task_registry;
 
     virtual void destroy() noexcept = 0;
+    // Destroys what runs, as far as there is anything yet.
+    virtual void drop_body() noexcept = 0;
+    virtual void set_exception(std::exception_ptr error) noexcept = 0;
     [[nodiscard]] virtual bool failed() const noexcept = 0;
     [[nodiscard]] virtual std::exception_ptr take_exception() noexcept = 0;
 
@@ -98,6 +104,7 @@ public:
     }
 
 private:
+    void set_exception(std::exception_ptr error) noexcept final { result_.set_exception(std::move(error)); }
     [[nodiscard]] bool failed() const noexcept final { return result_.failed(); }
     [[nodiscard]] std::exception_ptr take_exception() noexcept final { return result_.take_exception(); }
 

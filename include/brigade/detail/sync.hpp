@@ -90,8 +90,8 @@ void asymmetric_fence_heavy() noexcept;
 // Registers the process with membarrier, once. Before any thread uses the fences.
 void prepare_asymmetric_fences() noexcept;
 
-// Memory that is kept for reuse: an access to it between retire() and reuse() is reported by AddressSanitizer, and by an
-// exploring build. The first `kept` bytes stay accessible, for a list of free blocks.
+// Memory that is kept for reuse: an access to it between retire() and reuse() is reported by AddressSanitizer, and by
+// an exploring build. The first `kept` bytes stay accessible, for a list of free blocks.
 inline void retire([[maybe_unused]] void* block, [[maybe_unused]] std::size_t size,
                    [[maybe_unused]] std::size_t kept) noexcept {
 #if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer)
@@ -104,8 +104,8 @@ inline void reuse([[maybe_unused]] void* block, [[maybe_unused]] std::size_t siz
 #endif
 }
 
-// Where assertions are on: ends the process with the invariant's name when it does not hold. `name` is that of the prose
-// that heads the file.
+// Where assertions are on: ends the process with the invariant's name when it does not hold. `name` is that of the
+// prose that heads the file.
 [[noreturn]] void invariant_broken(const char* name, const std::source_location& where) noexcept;
 template <std::predicate Holds>
 void invariant([[maybe_unused]] const char* name, [[maybe_unused]] Holds&& holds,

@@ -25,6 +25,7 @@ class job final : public brigade::detail::blocking_job_base {
 public:
     explicit job(std::function<void()> body) : body_(std::move(body)) {}
     void run() noexcept override { body_(); }
+    void give_up() noexcept override {}
 
 private:
     std::function<void()> body_;

@@ -158,10 +158,10 @@ TEST(executor_options, no_blocking_threads_are_refused) {
               "brigade: executor_options::blocking_threads is 0; the least is 1");
 }
 
-TEST(executor_options, shutdown_report_that_is_not_positive_is_refused) {
-    constexpr const char* message = "brigade: executor_options::shutdown_report must be positive";
-    EXPECT_EQ(refusal({.workers = 1, .shutdown_report = std::chrono::milliseconds(0)}), message);
-    EXPECT_EQ(refusal({.workers = 1, .shutdown_report = std::chrono::milliseconds(-1)}), message);
+TEST(executor_options, shutdown_deadline_that_is_not_positive_is_refused) {
+    constexpr const char* message = "brigade: executor_options::shutdown_deadline must be positive";
+    EXPECT_EQ(refusal({.workers = 1, .shutdown_deadline = std::chrono::milliseconds(0)}), message);
+    EXPECT_EQ(refusal({.workers = 1, .shutdown_deadline = std::chrono::milliseconds(-1)}), message);
 }
 
 TEST(executor_options, refused_options_start_no_thread) {

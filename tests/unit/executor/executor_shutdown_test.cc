@@ -231,7 +231,7 @@ TEST(executor_shutdown, closes_intake_for_strangers_and_not_for_its_own_tasks) {
         executor& stopping = *e;
         const std::jthread stranger([&] {
             closing.wait();
-            constexpr const char* message = "brigade: spawn on executor 'closing', which is being destroyed";
+            constexpr const char* message = "brigade: spawn on executor 'closing', which is shutting down";
             EXPECT_EQ(test::message_of_call<std::runtime_error>([&] {
                           return stopping.spawn([](test::counted) -> task<> { co_return; }, test::counted(tally));
                       }),
@@ -294,25 +294,29 @@ struct stubborn_callable {
     }
 };
 
+constexpr const char* deadline_has_passed =
+    "brigade: executor 'slow' is shutting down; the deadline has passed, and these have not ended:\n  #";
+
 TEST(executor_shutdown, says_for_whom_it_waits_again_and_again) {
     std::string text;
     {
         test::captured_stderr output;
         {
-            const std::string report = "brigade: executor 'slow' is being destroyed and waits for:\n";
+            const std::string again = "brigade: executor 'slow' is shutting down and waits for what is still running";
             test::latch started;
-            executor e({.workers = 1, .name = "slow", .shutdown_report = 10ms});
+            executor e({.workers = 1, .name = "slow", .shutdown_deadline = 10ms});
             e.spawn([&]() -> task<> {
                  started.count_down();
-                 while (output.text().find(report, output.text().find(report) + 1) == std::string::npos) {
-                     co_await brigade::yield();
+                 while (output.text().find(again, output.text().find(again) + 1) == std::string::npos) {
+                     std::this_thread::yield();  // computes, and gives nobody a chance
                  }
+                 co_return;
              }).detach();
             started.wait();
         }
         text = output.text();
     }
-    EXPECT_NE(text.find("brigade: executor 'slow' is being destroyed and waits for:\n  #"), std::string::npos) << text;
+    EXPECT_NE(text.find(deadline_has_passed), std::string::npos) << text;
 }
 
 TEST(executor_shutdown, names_the_callables_and_counts_those_beyond_ten) {
@@ -321,7 +325,7 @@ TEST(executor_shutdown, names_the_callables_and_counts_those_beyond_ten) {
         test::captured_stderr output;
         {
             test::latch started(15);
-            executor e({.workers = 1, .name = "full", .shutdown_report = 10ms});
+            executor e({.workers = 1, .name = "full", .shutdown_deadline = 10ms});
             for (int i = 0; i < 15; ++i) {
                 e.spawn(stubborn_callable{output, "and 5 more", started}).detach();
             }
@@ -338,7 +342,7 @@ TEST(executor_shutdown, says_nothing_when_all_goes_well) {
     {
         test::latch started;
         // The longest time that the option can hold is as good as never.
-        executor e({.workers = 1, .shutdown_report = std::chrono::milliseconds::max()});
+        executor e({.workers = 1, .shutdown_deadline = std::chrono::milliseconds::max()});
         e.spawn([&]() -> task<> {
              started.count_down();
              static_cast<void>(co_await test::throws<operation_cancelled>(sleep_long()));

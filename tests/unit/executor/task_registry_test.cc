@@ -33,6 +33,7 @@ public:
 
 private:
     void destroy() noexcept override { delete this; }
+    void drop_body() noexcept override {}
 };
 
 void nobody_gets_it(const std::exception_ptr& /*error*/) {}
@@ -41,7 +42,7 @@ class task_registry_test : public testing::Test {
 protected:
     entry& add(const char* type_name = "i") {
         auto* const e = new entry;
-        registry_.add(*e, type_name);
+        EXPECT_TRUE(registry_.add(*e, type_name));
         return *e;
     }
     void remove(entry& e) {
@@ -131,7 +132,7 @@ TEST_F(task_registry_test, tells_who_waits_when_the_last_one_leaves) {
         std::vector<entry*> entries;
         for (int t = 0; t < 3; ++t) {
             entries.push_back(new entry);
-            registry->add(*entries.back(), "i");
+            EXPECT_TRUE(registry->add(*entries.back(), "i"));
         }
         for (entry* const e : entries) {
             threads.emplace_back([&go, &r = *registry, e] {
@@ -150,6 +151,13 @@ TEST_F(task_registry_test, waits_for_as_long_as_can_be_said) {
     entry& only = add();
     std::jthread leaver([&] { remove(only); });
     EXPECT_TRUE(registry_.wait_until_empty(std::chrono::milliseconds::max()));
+}
+
+TEST_F(task_registry_test, refuses_newcomers_when_it_is_closed) {
+    registry_.close();
+    auto* const late = new entry;
+    EXPECT_FALSE(registry_.add(*late, "i"));
+    late->drop();
 }
 
 }  // namespace
