@@ -1,4 +1,4 @@
-# Sourced by bazel/fetch, bazel/test and .ci/run: installs the Debian packages they need, and finds Bazel.
+# Sourced by bazel/fetch, bazel/test, bazel/explore and .ci/run: installs the Debian packages they need, and finds Bazel.
 # shellcheck shell=bash
 
 brigade_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

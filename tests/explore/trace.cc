@@ -1,5 +1,6 @@
 #include "tests/explore/trace.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -130,9 +131,11 @@ std::string print(const std::vector<trace_step>& trace) {
     for (const trace_step& s : trace) {
         const std::string file = short_path(s.where.file_name());
         const std::string what = describe(s);
+        // A column of its own for each thread, and all places one under another.
+        const int indent = static_cast<int>(4 * s.thread);
         char head[256];
-        std::snprintf(head, sizeof(head), "%5zu  %*sT%u  %-44s", ++number, static_cast<int>(4 * s.thread), "", s.thread,
-                      what.c_str());
+        std::snprintf(head, sizeof(head), "%5zu  %*sT%u  %-*s", ++number, indent, "", s.thread,
+                      std::max(52 - indent, 1), what.c_str());
         text += head;
         text += "  " + file + ":" + std::to_string(s.where.line()) + "  " + code.line(file, s.where.line()) + "\n";
     }
