@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include <cxxabi.h>
 
@@ -95,6 +96,7 @@ void engine::prepare(choices& c, const limits& l, const std::function<void()>& b
     asymmetric_order_ = {};
     futexes_.clear();
     silent_.clear();
+    process_objects_.clear();
 }
 
 run_result engine::run(choices& c, const limits& l, const std::function<void()>& body) {
@@ -156,22 +158,46 @@ void engine::lend_exceptions(model_thread& t) {
     t.exceptions = now;
 }
 
-void engine::run_thread(unsigned thread) {
-    std::string escaped;
+// Everything that the model's code does on this thread.
+void engine::run_body(model_thread& t) {
     in_model = true;
     try {
-        threads_[thread].body();
-        threads_[thread].body = nullptr;
+        t.body();
+        t.body = nullptr;
+        while (t.at_end != nullptr) {
+            std::exchange(t.at_end, nullptr)();
+        }
         in_model = false;
     } catch (const std::exception& e) {
         in_model = false;
-        escaped = e.what();
-        fail("an exception left a thread: " + escaped);
+        fail(std::string("an exception left a thread: ") + e.what());
     } catch (...) {
         in_model = false;
         fail("an exception left a thread");
     }
+}
+
+// On the last thread to end.
+void engine::end_process() {
+    for (unsigned i = 0; i < thread_count_; ++i) {
+        model_->learn(current_, threads_[i].end.released);
+    }
+    while (!process_objects_.empty()) {
+        const std::unique_ptr<process_object> last = std::move(process_objects_.back());
+        process_objects_.pop_back();
+        in_model = true;
+        last->destroy(last->object);
+        in_model = false;
+    }
+}
+
+void engine::run_thread(unsigned thread) {
     model_thread& t = threads_[thread];
+    run_body(t);
+    const auto has_ended = [&](const model_thread& other) { return &other == &t || other.state == waiting::ended; };
+    if (std::all_of(threads_.begin(), threads_.begin() + thread_count_, has_ended)) {
+        end_process();
+    }
     t.state = waiting::ended;
     model_->publish(thread, t.end.released);
     dependence_->release(thread, t.end.released_order);

@@ -82,7 +82,7 @@ public:
                                                const std::source_location& where);
     void fence(operation what, std::memory_order order, const std::source_location& where);
 
-    void futex_wait(location& word, std::uint64_t expected, const std::source_location& where);
+    void futex_wait(location& word, std::uint64_t expected, std::int64_t until, const std::source_location& where);
     void futex_wake(const void* address, const std::source_location& where);
 
     [[nodiscard]] sync_object& create_object();
@@ -124,6 +124,10 @@ public:
     [[nodiscard]] std::int64_t time() const noexcept { return time_; }
     // A pointer that the current thread has for itself under `key`; null at first.
     [[nodiscard]] void*& thread_local_at(const void* key);
+    // Runs when the current thread's body has ended; one function for each thread.
+    void at_thread_end(void (*last)() noexcept) noexcept { threads_[current_].at_end = last; }
+    // The one object under `key`: made by the first who asks, destroyed when all threads have ended.
+    [[nodiscard]] void* process_wide(const void* key, void* (*make)(), void (*destroy)(void*));
     // Looks at the state without being noticed: loads are no steps, and give the newest value.
     template <class Look>
     [[nodiscard]] bool inspect(Look&& look) {
@@ -150,6 +154,7 @@ private:
         unsigned joins = 0;
         std::int64_t until = never;
         std::function<void()> body;
+        void (*at_end)() noexcept = nullptr;
         std::source_location where;
         std::array<std::uint64_t, 2> exceptions{};  // what the C++ run-time keeps for a thread
         std::vector<std::pair<const void*, void*>> locals;
@@ -161,6 +166,8 @@ private:
     ~engine();
 
     void run_thread(unsigned thread);
+    void run_body(model_thread& t);
+    void end_process();
     void prepare(choices& c, const limits& l, const std::function<void()>& body);
     void conclude();
 
@@ -207,6 +214,13 @@ private:
     conflict_record asymmetric_order_;               // heavy fences, against light ones
     std::vector<std::pair<const void*, conflict_record>> futexes_;
     std::vector<std::pair<const void*, knowledge>> silent_;
+    struct process_object {
+        const void* key;
+        void* object;
+        void (*destroy)(void*);
+        sync_object made;
+    };
+    std::vector<std::unique_ptr<process_object>> process_objects_;
     std::unique_ptr<fibers> fibers_;
 };
 

@@ -160,7 +160,7 @@ conflict_record& engine::futex_conflicts(const void* address) {
     return futexes_.emplace_back(address, conflict_record()).second;
 }
 
-void engine::futex_wait(location& word, std::uint64_t expected, const std::source_location& where) {
+void engine::futex_wait(location& word, std::uint64_t expected, std::int64_t until, const std::source_location& where) {
     const outside_model outside;
     step(operation::futex_wait, word.number, where);
     // The kernel compares the memory itself; nothing is ordered by that.
@@ -169,7 +169,7 @@ void engine::futex_wait(location& word, std::uint64_t expected, const std::sourc
     trace_.back().has_value = true;
     trace_.back().before = memory_model::newest(word);
     if (memory_model::newest(word) == expected) {
-        block(waiting::futex, word.address);
+        block(waiting::futex, word.address, until);
     }
 }
 
@@ -290,6 +290,22 @@ void engine::yield(const std::source_location& where) {
     threads_[current_].yielded = true;
     step(operation::yield, 0, where);
     threads_[current_].yielded = false;
+}
+
+void* engine::process_wide(const void* key, void* (*make)(), void (*destroy)(void*)) {
+    for (const std::unique_ptr<process_object>& p : process_objects_) {
+        if (p->key == key) {
+            learn_from(p->made);
+            return p->object;
+        }
+    }
+    void* const object = make();
+    const outside_model outside;
+    auto p = std::make_unique<process_object>(process_object{key, object, destroy, {}});
+    model_->publish(current_, p->made.released);
+    model_->advance(current_);
+    process_objects_.push_back(std::move(p));
+    return object;
 }
 
 void*& engine::thread_local_at(const void* key) {

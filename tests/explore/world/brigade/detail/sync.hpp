@@ -292,11 +292,17 @@ struct sizes {
     static constexpr std::size_t batch = 2;
     static constexpr std::size_t ready_enough = 4;
     static constexpr std::size_t registry_shards = 2;
+    static constexpr std::size_t frame_page = 2048;
+    static constexpr std::size_t frame_magazine = 2;
 };
 
 inline void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::source_location where = std::source_location::current()) noexcept {
-    engine::the().futex_wait(word.state(), expected, where);
+    engine::the().futex_wait(word.state(), expected, engine::never, where);
+}
+inline void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, std::chrono::nanoseconds limit,
+                           std::source_location where = std::source_location::current()) noexcept {
+    engine::the().futex_wait(word.state(), expected, engine::the().time() + limit.count(), where);
 }
 inline void futex_wake(atomic<std::uint32_t>& word,
                        std::source_location where = std::source_location::current()) noexcept {
@@ -318,6 +324,17 @@ public:
 private:
     static inline char key = 0;
 };
+
+inline void at_thread_end(void (*last)() noexcept) noexcept {
+    engine::the().at_thread_end(last);
+}
+
+template <class T>
+[[nodiscard]] T& process_wide() {
+    static char key;
+    return *static_cast<T*>(engine::the().process_wide(
+        &key, []() -> void* { return new T; }, [](void* object) { delete static_cast<T*>(object); }));
+}
 
 inline void asymmetric_fence_light(std::source_location where = std::source_location::current()) noexcept {
     engine::the().fence(operation::light_fence, std::memory_order_seq_cst, where);
