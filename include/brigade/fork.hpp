@@ -120,7 +120,7 @@ private:
 // type; a std::optional, if one cannot be made in advance; or a pointer, if the child gives a reference. Throws
 // std::logic_error when the task is empty.
 template <class T>
-    requires std::is_move_assignable_v<T>
+    requires std::is_object_v<T> && std::is_move_assignable_v<T>
 [[nodiscard]] detail::fork_awaiter<T> fork(std::type_identity_t<T>& result, task<T> child) noexcept {
     return detail::fork_awaiter<T>(&result, std::move(child));
 }
@@ -140,7 +140,7 @@ template <class T>
 // `co_await call(result, child)`: as fork(), but the parent goes on only when the child has ended. An exception of the
 // child comes out of the join all the same.
 template <class T>
-    requires std::is_move_assignable_v<T>
+    requires std::is_object_v<T> && std::is_move_assignable_v<T>
 [[nodiscard]] detail::call_awaiter<T> call(std::type_identity_t<T>& result, task<T> child) noexcept {
     return detail::call_awaiter<T>(&result, std::move(child));
 }
