@@ -17,13 +17,13 @@
 //   DEQ1  An item is taken by exactly one: the one whose compare-exchange moved top past it, or, where O3 read
 //         a smaller top, the owner by lowering bottom.
 //   DEQ2  When the owner takes the item at b by O4's first line, no thief takes it. One that could has read top = b in
-//         T1. Of the fences O2 and T2 one comes first. If T2 does, O3 sees the top that T1 saw, or a later one, and t < b
-//         does not hold. If O2 does, T3 sees the lowered bottom, or what the owner stored after it: the thief finds
+//         T1. Of the fences O2 and T2 one comes first. If T2 does, O3 sees the top that T1 saw, or a later one, and t <
+//         b does not hold. If O2 does, T3 sees the lowered bottom, or what the owner stored after it: the thief finds
 //         nothing at b, or what was pushed there anew.
-//   DEQ3  An item and what it points to are visible to its taker. T3 acquires a bottom above the item's index. By DEQ2 it
-//         was stored after the item was pushed: by a push, or by a pop that lowered bottom to somewhere above the item.
-//         Both release. The fences carry no data, so ThreadSanitizer, which does not understand them, sees every order
-//         that is needed. (The stores that restore bottom do not release: below them every item has been taken.)
+//   DEQ3  An item and what it points to are visible to its taker. T3 acquires a bottom above the item's index. By DEQ2
+//         it was stored after the item was pushed: by a push, or by a pop that lowered bottom to somewhere above the
+//         item. Both release. The fences carry no data, so ThreadSanitizer, which does not understand them, sees every
+//         order that is needed. (The stores that restore bottom do not release: below them every item has been taken.)
 //   RING2 and RING3 hold as well: a slot is written anew after top has moved past its item, or after a pop, and then
 //         DEQ2 is what keeps a thief from the old item.
 //

@@ -8,13 +8,14 @@
 //          no two can move it past the same index.
 //   RING2  A slot is overwritten only after top has moved past the item in it, so a taker that read a wrong item fails
 //          its compare-exchange.
-//   RING3  A ring that was replaced stays readable until the queue goes: a taker may still hold it. Its live items never
-//          change, since the owner writes only to the newest ring.
+//   RING3  A ring that was replaced stays readable until the queue goes: a taker may still hold it. Its live items
+//          never change, since the owner writes only to the newest ring.
 //   RING4  An item and what it points to are visible to its taker by the release of bottom that pushed it: bottom never
 //          goes back, so a bottom above the item's index is that store or a later one of the same kind.
 //
 // No fence and no sequentially consistent access is needed. What is read of top and bottom may be old: an old top fails
-// the compare-exchange, an old bottom hides the newest items. Whoever must not miss them synchronizes before (idle.hpp).
+// the compare-exchange, an old bottom hides the newest items. Whoever must not miss them synchronizes before
+// (idle.hpp).
 #pragma once
 
 #include <bit>

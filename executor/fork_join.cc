@@ -16,8 +16,8 @@ namespace brigade::detail {
 bool fork_state::wait(waiter& w) noexcept {
     place_ = &w;
     const std::int64_t steals = std::exchange(steals_, 0);
-    // pairs: arrive(); releases the parent to the last child, acquires the results of those that have arrived. From here
-    // on the parent belongs to the last child, if one is outstanding (FORK3).
+    // pairs: arrive(); releases the parent to the last child, acquires the results of those that have arrived. From
+    // here on the parent belongs to the last child, if one is outstanding (FORK3).
     const std::int64_t arrived = -outstanding_.fetch_add(steals, std::memory_order_acq_rel);
     sync::invariant("FORK2", [&] { return 0 <= arrived && arrived <= steals; });
     return arrived != steals;
@@ -35,8 +35,8 @@ void fork_state::add_error(std::exception_ptr error) noexcept {
         std::terminate();
     }
     node->next = errors_.load(std::memory_order_relaxed);  // a guess; the exchange decides
-    // pairs: the child's arrival, or what else takes the list to the parent (FORK5). Of the nodes below nothing is read.
-    while (!errors_.compare_exchange_weak(node->next, node, std::memory_order_release, std::memory_order_relaxed)) {
+    // Relaxed: what takes the child's result to the parent takes the node as well (FORK5).
+    while (!errors_.compare_exchange_weak(node->next, node, std::memory_order_relaxed)) {
     }
 }
 
@@ -49,7 +49,7 @@ void fork_state::rethrow_errors() {
     }
     std::reverse(errors.begin(), errors.end());
     throw_errors(std::move(errors));
-    std::terminate();  // there was one
+    std::terminate();  // not reached: there was one
 }
 
 [[gnu::noinline]] std::coroutine_handle<> fork_out(fork_state& parent, std::coroutine_handle<> child) noexcept {

@@ -10,14 +10,14 @@
 //                                                   S4  wait for the wake-up token
 //
 //   IDLE1  Of the fences in P2 and S2 one comes first. If S2's does, P2 reads what S1 left of the word, or something
-//          later: it sees the sleeper, or that the sleeper has been woken since. If P2's does, S2 sees the task. So one of
-//          them acts, and the producer pays a load for it: the fences are asymmetric (sync.hpp), and the sleeper, which is
-//          about to make a system call anyway, pays for both.
+//          later: it sees the sleeper, or that the sleeper has been woken since. If P2's does, S2 sees the task. So one
+//          of them acts, and the producer pays a load for it: the fences are asymmetric (sync.hpp), and the sleeper,
+//          which is about to make a system call anyway, pays for both.
 //   IDLE2  A producer that wakes nobody because it read that somebody searches relies on a searcher that was counted in
-//          what it read. That one ends by a read-modify-write of the word: it finds other work and, if it was the last to
-//          search, wakes another sleeper, which then searches (stop_searching); or it sleeps, and S2 sees the task, for
-//          by IDLE1 P2 would otherwise have read what it left. So does whoever takes over from it. When nobody is left to
-//          wake, all are awake, and the next one to sleep looks as well. Either way the task is seen.
+//          what it read. That one ends by a read-modify-write of the word: it finds other work and, if it was the last
+//          to search, wakes another sleeper, which then searches (stop_searching); or it sleeps, and S2 sees the task,
+//          for by IDLE1 P2 would otherwise have read what it left. So does whoever takes over from it. When nobody is
+//          left to wake, all are awake, and the next one to sleep looks as well. Either way the task is seen.
 //   IDLE3  Who is woken has been taken off the stack and counted, as awake and searching, by the one who wakes it. So
 //          `awake + length of the stack == workers` whenever the lock is free.
 //   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost.
@@ -27,9 +27,9 @@
 // At most half of the workers search (but at least one may): more only fight over the same deques. A worker that may
 // not search parks at once; IDLE2 holds, since others search.
 //
-// Rejected: a read-modify-write in P2 (as here before). It needs no fence, but takes the word's cache line for each push,
-// which is more than the rest of a fork costs. Rejected: a sequentially consistent load alone: it may pass the store of P1
-// without a fence in between; tokio lost wake-ups that way (#1768).
+// Rejected: a read-modify-write in P2 (as here before). It needs no fence, but takes the word's cache line for each
+// push, which is more than the rest of a fork costs. Rejected: a sequentially consistent load alone: it may pass the
+// store of P1 without a fence in between; tokio lost wake-ups that way (#1768).
 #pragma once
 
 #include <cstdint>

@@ -73,6 +73,9 @@ void* worker::take_local() noexcept {
     next_in_a_row_ = 0;
     if (turn_ % forked_turn == 0) {
         if (void* const work = forked_.pop()) {
+            if (ready_.size() != 0) {
+                home_.wake_one();  // WRK1: who has yielded was not announced
+            }
             return work;
         }
     }
@@ -181,14 +184,14 @@ void worker::push_next(std::coroutine_handle<> handle) {
 
 std::coroutine_handle<> worker::fork(fork_state& parent, std::coroutine_handle<> child) {
     forked_.push(parent.as_item());  // the parent may be gone (FORK1)
+    const bool put_off = others_are_due();
+    if (put_off) {
+        forked_.push(child.address());
+    }
     if (home_.idlers().needs_waking()) {
         home_.wake_one();  // WRK1
     }
-    if (others_are_due()) {
-        forked_.push(child.address());
-        return nullptr;
-    }
-    return child;
+    return put_off ? nullptr : child;
 }
 
 // WRK3

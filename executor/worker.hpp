@@ -1,8 +1,9 @@
 // One worker thread: where it looks for the next coroutine, and what it does when there is none.
 //
-// Order of looking. Woken, yielded and spawned tasks stand in `ready_`, first in, first out. Continuations of tasks that
-// have forked stand in `forked_`, last in, first out, so that a computation is worked off depth first; thieves take the
-// oldest, which stands for the most work. A task that hands its result to a waiter and ends puts the waiter into `next_`.
+// Order of looking. Woken, yielded and spawned tasks stand in `ready_`, first in, first out. Continuations of tasks
+// that have forked stand in `forked_`, last in, first out, so that a computation is worked off depth first; thieves
+// take the oldest, which stands for the most work. A task that hands its result to a waiter and ends puts the waiter
+// into `next_`.
 //   1. The injection queue: before each task, this worker's share of it goes to the end of ready_. So a task that was
 //      woken from outside waits for those that were ready before it, and for no others. When there is nothing, this
 //      costs a load. Beyond `ready_enough` tasks it takes one, every other time: however fast others inject, ready_
@@ -19,16 +20,16 @@
 // WRK2  next_ is filled only by a task that is about to end, so nothing waits there while something else computes. It
 //       is the one place that thieves cannot see.
 // WRK3  A computation that forks does not keep ready tasks waiting, although it never comes back to the loop: each fork
-//       looks whether any are there, which costs three loads. The first look in a turn of the loop that finds some notes
-//       the time; a later one, ten microseconds on, puts the child onto forked_ as well, above the parent's
-//       continuation, and returns to the loop. So who waits does so for two children that do not fork, at most; and when
-//       others are always ready, the computation gets ten microseconds out of every `forked_turn` turns.
+//       looks whether any are there, which costs three loads. The first look in a turn of the loop that finds some
+//       notes the time; a later one, ten microseconds on, puts the child onto forked_ as well, above the parent's
+//       continuation, and returns to the loop. So who waits does so for two children that do not fork, at most; and
+//       when others are always ready, the computation gets ten microseconds out of every `forked_turn` turns.
 //
-// Items of forked_ are of two kinds, told apart by a bit: a fork_state, for its parent's continuation, and the address of
-// a coroutine, for a child that WRK3 has put off.
-// Rejected: to return to the loop at once, or after a number of forks. Forks take from ten nanoseconds to as long as the
-// child computes: the one lets a task that yields for ever slow down the computation a hundredfold, the other lets a
-// connection wait for a number of children.
+// Items of forked_ are of two kinds, told apart by a bit: a fork_state, for its parent's continuation, and the address
+// of a coroutine, for a child that WRK3 has put off.
+// Rejected: to return to the loop at once, or after a number of forks. Forks take from ten nanoseconds to as long as
+// the child computes: the one lets a task that yields for ever slow down the computation a hundredfold, the other lets
+// a connection wait for a number of children.
 #pragma once
 
 #include <chrono>

@@ -14,14 +14,15 @@
 //
 // `fork` runs the child at once, and lets another worker go on with the parent in the meantime; a child that nobody
 // came by for costs little more than an await. Children may wait for anything, fork themselves, and move to another
-// executor; the parent goes on meanwhile. `call` runs the child without offering the parent: for the last one before the
-// join. A task may join and fork again, as often as it likes. In a loop of forks there are as many frames of children as
-// children that run or wait: not one for each fork.
+// executor; the parent goes on meanwhile. `call` runs the child without offering the parent: for the last one before
+// the join. A task may join and fork again, as often as it likes. In a loop of forks there are as many frames of
+// children as children that run or wait: not one for each fork.
 //
 // Between a fork or call and the join,
 //   - the result is written at some time, by some thread. Do not look at it before the join.
-//   - the child may run after the statement that forked it, so it must not refer to that statement's temporaries: a lambda
-//     with captures, a std::string made for a parameter of type const std::string&. Variables of the parent are fine.
+//   - the child may run after the statement that forked it, so it must not refer to that statement's temporaries: a
+//     lambda with captures, a std::string made for a parameter of type const std::string&. Variables of the parent are
+//     fine.
 //   - the parent must not end, neither by co_return nor by an exception: that reports and terminates, as children would
 //     write to variables that are gone. Where code in between may throw, catch, join, and throw again.
 //
@@ -116,8 +117,8 @@ private:
 
 }  // namespace detail
 
-// `co_await fork(result, child)`: starts the child. Its result is assigned to `result`, which is a variable of exactly its
-// type; a std::optional, if one cannot be made in advance; or a pointer, if the child gives a reference. Throws
+// `co_await fork(result, child)`: starts the child. Its result is assigned to `result`, which is a variable of exactly
+// its type; a std::optional, if one cannot be made in advance; or a pointer, if the child gives a reference. Throws
 // std::logic_error when the task is empty.
 template <class T>
     requires std::is_object_v<T> && std::is_move_assignable_v<T>

@@ -1,10 +1,10 @@
 // Fork and join by continuation stealing: who goes on with the parent, and how the join knows that all have ended.
 //
 // `co_await fork(child)` puts the parent's continuation onto the calling worker's deque and runs the child in place of
-// the parent, on the same stack. When the child has ended without having been suspended and nobody has come by, it takes
-// the continuation back and the parent goes on as after a call. Otherwise a thief, or the worker itself once the child
-// waits for something, has taken the continuation and gone on with the parent; the child then arrives at the parent's
-// join counter. `co_await join()` waits for those that have not arrived.
+// the parent, on the same stack. When the child has ended without having been suspended and nobody has come by, it
+// takes the continuation back and the parent goes on as after a call. Otherwise a thief, or the worker itself once the
+// child waits for something, has taken the continuation and gone on with the parent; the child then arrives at the
+// parent's join counter. `co_await join()` waits for those that have not arrived.
 //
 //             fork              child ends                             join
 //   parent ----------> offered ------------> running (taken back)     ----> running   (none outstanding)
@@ -20,22 +20,22 @@
 //          arrive, sooner or later, as `steals` says. It does not matter whether a child takes back the continuation of
 //          its own fork or that of a sibling's: when A waits, its sibling B is forked, and A ends on top of B's fork, A
 //          goes on with the parent and B arrives in its place. So forks need no numbers.
-//   FORK3  `outstanding` is minus the arrivals before the join, and the join adds `steals`: from then on it is the number
-//          of children that have not arrived. Before the join an arrival leaves it negative, so only an arrival after
-//          the join brings it to zero; that one owns the parent, which waits, and resumes it.
-//   FORK4  A child may touch the parent's state until it has taken back or arrived, and not after: the parent cannot pass
-//          its join before, and ends without a join only by ending the process.
+//   FORK3  `outstanding` is minus the arrivals before the join, and the join adds `steals`: from then on it is the
+//          number of children that have not arrived. Before the join an arrival leaves it negative, so only an arrival
+//          after the join brings it to zero; that one owns the parent, which waits, and resumes it.
+//   FORK4  A child may touch the parent's state until it has taken back or arrived, and not after: the parent cannot
+//          pass its join before, and ends without a join only by ending the process.
 //   FORK5  A child's result stands in its place, its exception in the parent's list, and its frame is destroyed, before
-//          it takes back or arrives. So nothing of a child can refer to the parent's locals when the join is over, and a
-//          loop of forks holds as many frames as there are children that run.
+//          it takes back or arrives. So nothing of a child can refer to the parent's locals when the join is over, and
+//          a loop of forks holds as many frames as there are children that run.
 //
-// `steals` and the place of the parent are plain: only the owner of the parent touches them. Results and exceptions reach
-// the parent in one of three ways: by the same thread (taken back, or called), through the deque (DEQ3), or by the
-// arrival, which releases, and the join or the last arrival, which acquires.
+// `steals` and the place of the parent are plain: only the owner of the parent touches them. Results and exceptions
+// reach the parent in one of three ways: by the same thread (taken back, or called), through the deque (DEQ3), or by
+// the arrival, which releases, and the join or the last arrival, which acquires.
 //
-// Rejected: a counter that each child decrements (when_all here before): an atomic operation and a shared cache line for
-// each child, although nearly all end as a call does. Rejected: pushing the children and going on with the parent: a loop
-// of a million forks then holds a million frames.
+// Rejected: a counter that each child decrements (when_all here before): an atomic operation and a shared cache line
+// for each child, although nearly all end as a call does. Rejected: pushing the children and going on with the parent:
+// a loop of a million forks then holds a million frames.
 #pragma once
 
 #include <coroutine>
@@ -67,7 +67,10 @@ public:
         return std::coroutine_handle<>::from_address(place_);
     }
     // The parent's continuation has been taken away.
-    void count_steal() noexcept { ++steals_; }
+    void count_steal() noexcept {
+        sync::invariant("FORK1", [this] { return open(); });
+        ++steals_;
+    }
     [[nodiscard]] bool must_wait() const noexcept { return steals_ != 0; }
     // The parent is suspended in `w` and joins. False when all had arrived: it goes on. Otherwise it may be gone.
     [[nodiscard]] bool wait(waiter& w) noexcept;

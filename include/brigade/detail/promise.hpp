@@ -56,7 +56,8 @@ inline void attach(std::coroutine_handle<> parent, promise_base& parents, promis
     childs.stop = parents.stop;
 }
 
-// What await_suspend returns to run the child and to offer the parent's continuation, after which the parent may be gone.
+// What await_suspend returns to run the child and to offer the parent's continuation, after which the parent may be
+// gone.
 inline std::coroutine_handle<> fork_from(std::coroutine_handle<> parent, promise_base& parents,
                                          std::coroutine_handle<> child, promise_base& childs,
                                          caller::kind how) noexcept {

@@ -147,7 +147,8 @@ TEST(fork_across_workers, children_end_on_other_workers_than_they_began) {
     executor two({.workers = 2});
     for (int i = 0; i < 200; ++i) {
         two.block_on([]() -> task<> {
-            // The parent keeps a worker from the time at which the child waits; the child goes on, and ends, on the other.
+            // The parent keeps a worker from the time at which the child waits; the child goes on, and ends, on the
+            // other.
             const auto child = [](std::atomic<bool>& parent_holds, std::latch& done) -> task<int> {
                 while (!parent_holds) {
                     co_await brigade::yield();
