@@ -2,7 +2,7 @@
 //
 //   bazel run --config=bench //bench:scheduler_benchmark
 //
-// The argument is the number of workers. "items_per_second" counts tasks, yields or round trips.
+// The argument is the number of workers. "items_per_second" counts tasks, yields, round trips, or calls of fib.
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -16,7 +16,8 @@
 namespace {
 
 constexpr int tasks = 100'000;
-constexpr unsigned fib_argument = 24;  // 150,049 calls
+constexpr unsigned fib_argument = 30;
+constexpr int fib_calls = 2'692'537;
 
 brigade::executor make_executor(const benchmark::State& state) {
     return brigade::executor({.workers = static_cast<unsigned>(state.range(0))});
@@ -146,6 +147,10 @@ void await_ready_task(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * tasks);
 }
 
+void count_calls(benchmark::State& state) {
+    state.SetItemsProcessed(state.iterations() * fib_calls);
+}
+
 brigade::task<std::uint64_t> fib(unsigned n) {
     if (n < 2) {
         co_return n;
@@ -154,11 +159,50 @@ brigade::task<std::uint64_t> fib(unsigned n) {
     co_return std::get<0>(both) + std::get<1>(both);
 }
 
+brigade::task<std::uint64_t> fib_by_fork(unsigned n) {
+    if (n < 2) {
+        co_return n;
+    }
+    std::uint64_t a = 0;
+    std::uint64_t b = 0;
+    co_await brigade::fork(a, fib_by_fork(n - 1));
+    co_await brigade::call(b, fib_by_fork(n - 2));
+    co_await brigade::join();
+    co_return a + b;
+}
+
+void fib_fork(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(executor.block_on(fib_by_fork, fib_argument));
+    }
+    count_calls(state);
+}
+
+// The same coroutines without forks: what is left are their frames and results.
+brigade::task<std::uint64_t> fib_by_await(unsigned n) {
+    if (n < 2) {
+        co_return n;
+    }
+    const std::uint64_t a = co_await fib_by_await(n - 1);
+    const std::uint64_t b = co_await fib_by_await(n - 2);
+    co_return a + b;
+}
+
+void fib_await(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(executor.block_on(fib_by_await, fib_argument));
+    }
+    count_calls(state);
+}
+
 void fib_when_all(benchmark::State& state) {
     brigade::executor executor = make_executor(state);
     for (auto _ : state) {
         benchmark::DoNotOptimize(executor.block_on(fib, fib_argument));
     }
+    count_calls(state);
 }
 
 std::uint64_t fib_in_tbb(unsigned n) {
@@ -178,6 +222,23 @@ void fib_tbb(benchmark::State& state) {
     for (auto _ : state) {
         benchmark::DoNotOptimize(arena.execute([] { return fib_in_tbb(fib_argument); }));
     }
+    count_calls(state);
+}
+
+// One parent, many children that do nothing.
+brigade::task<> fork_in_a_loop() {
+    for (int i = 0; i < tasks; ++i) {
+        co_await brigade::fork(nothing());
+    }
+    co_await brigade::join();
+}
+
+void fork_loop(benchmark::State& state) {
+    brigade::executor executor = make_executor(state);
+    for (auto _ : state) {
+        executor.block_on(fork_in_a_loop);
+    }
+    state.SetItemsProcessed(state.iterations() * tasks);
 }
 
 void workers(benchmark::internal::Benchmark* b) {
@@ -191,6 +252,9 @@ BENCHMARK(yield_one_task)->Apply(workers);
 BENCHMARK(yield_many)->Apply(workers);
 BENCHMARK(chained_spawn)->Apply(workers);
 BENCHMARK(await_ready_task)->Apply(workers);
+BENCHMARK(fork_loop)->Apply(workers);
+BENCHMARK(fib_await)->Apply(workers);
+BENCHMARK(fib_fork)->Apply(workers);
 BENCHMARK(fib_when_all)->Apply(workers);
 BENCHMARK(fib_tbb)->Apply(workers);
 

@@ -14,36 +14,33 @@ bool idle::start_searching() noexcept {
         if (2 * searching(word) >= workers_) {
             return false;
         }
-        // pairs: pick(); orders nothing by itself, but stays in the sequence of read-modify-writes of IDLE2.
-    } while (
-        !word_.compare_exchange_weak(word, word + one_searching, std::memory_order_acq_rel, std::memory_order_relaxed));
+    } while (!word_.compare_exchange_weak(word, word + one_searching, std::memory_order_relaxed));
     return true;
 }
 
 bool idle::stop_searching() noexcept {
-    // pairs: pick() (IDLE2): acquires what a producer published that relied on this searcher.
-    const std::uint64_t before = word_.fetch_sub(one_searching, std::memory_order_acq_rel);
+    const std::uint64_t before = word_.fetch_sub(one_searching, std::memory_order_relaxed);
     assert(searching(before) >= 1);
     return searching(before) == 1;
 }
 
 void idle::sleep(unsigned worker, bool searching) noexcept {
-    const sync::lock lock(mutex_);
-    assert(awake(word_.load(std::memory_order_relaxed)) + sleepers_.size() == workers_);  // IDLE3
-    // pairs: the RMW in pick() (IDLE1).
-    word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_acq_rel);
-    sleepers_.push_back(worker);
+    {
+        const sync::lock lock(mutex_);
+        assert(awake(word_.load(std::memory_order_relaxed)) + sleepers_.size() == workers_);  // IDLE3
+        word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_relaxed);
+        sleepers_.push_back(worker);
+    }
+    sync::asymmetric_fence_heavy();  // pairs: the light fence in needs_waking(), IDLE1
 }
 
 std::optional<unsigned> idle::pick() noexcept {
-    // pairs: sleep() and stop_searching() (IDLE1, IDLE2): releases the task to them, acquires their sleep.
-    const std::uint64_t word = word_.fetch_add(0, std::memory_order_acq_rel);
-    if (searching(word) != 0 || awake(word) == workers_) {
+    if (!needs_waking()) {
         return std::nullopt;
     }
     const sync::lock lock(mutex_);
-    // Others may have woken the sleeper, or begun to search, in the meantime. pairs: as above.
-    if (searching(word_.fetch_add(0, std::memory_order_acq_rel)) != 0 || sleepers_.empty()) {
+    // Others may have woken the sleeper, or begun to search, in the meantime: whom P2 may rely on as well (IDLE2).
+    if (!needs_waking(word_.load(std::memory_order_relaxed)) || sleepers_.empty()) {
         return std::nullopt;
     }
     return pop_sleeper();
@@ -60,7 +57,7 @@ std::optional<unsigned> idle::pick_any() noexcept {
 unsigned idle::pop_sleeper() noexcept {
     const unsigned worker = sleepers_.back();  // the one that has slept least: its caches are the warmest
     sleepers_.pop_back();
-    word_.fetch_add(one_awake + one_searching, std::memory_order_acq_rel);  // IDLE3; pairs: as in start_searching()
+    word_.fetch_add(one_awake + one_searching, std::memory_order_relaxed);  // IDLE3
     assert(awake(word_.load(std::memory_order_relaxed)) + sleepers_.size() == workers_);
     return worker;
 }

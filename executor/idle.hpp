@@ -5,24 +5,31 @@
 //
 //   producer                                        worker without work
 //   P1  publish the task in a queue                 S1  sleep(): count down in the word, enter the stack
-//   P2  pick(): read the word by an RMW             S2  look at every queue, and at the stop flag, once more
-//   P3  nobody searches, somebody sleeps: wake one  S3  found something: pick(), which may wake this worker itself
+//   P2  light fence; read the word                  S2  heavy fence; look at every queue, and the stop flag, once more
+//   P3  nobody searches, somebody sleeps: wake one  S3  found something: wake one, which may be this worker itself
 //                                                   S4  wait for the wake-up token
 //
-//   IDLE1  P2 and S1 are read-modify-writes of the same word, so one comes first. If S1 does, P2 sees the sleeper.
-//          If P2 does, S1 acquires what P1 wrote, and S2 sees the task. One of them acts.
-//   IDLE2  A producer that wakes nobody because somebody searches relies on that searcher. A searcher ends by an RMW of
-//          the word, after P2's: it finds a task and, being the last to search, wakes another (stop_searching), or it
-//          sleeps and looks again (S2). Either way the task is seen.
+//   IDLE1  Of the fences in P2 and S2 one comes first. If S2's does, P2 reads what S1 left of the word, or something
+//          later: it sees the sleeper, or that the sleeper has been woken since. If P2's does, S2 sees the task. So one
+//          of them acts, and the producer pays a load for it: the fences are asymmetric (sync.hpp), and the sleeper,
+//          which is about to make a system call anyway, pays for both.
+//   IDLE2  A producer that wakes nobody because it read that somebody searches relies on a searcher that was counted in
+//          what it read. That one ends by a read-modify-write of the word: it finds other work and, if it was the last
+//          to search, wakes another sleeper, which then searches (stop_searching); or it sleeps, and S2 sees the task,
+//          for by IDLE1 P2 would otherwise have read what it left. So does whoever takes over from it. When nobody is
+//          left to wake, all are awake, and the next one to sleep looks as well. Either way the task is seen.
 //   IDLE3  Who is woken has been taken off the stack and counted, as awake and searching, by the one who wakes it. So
 //          `awake + length of the stack == workers` whenever the lock is free.
 //   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost.
 //
+// Every access to the word is relaxed: the fences order it against the queues, and it carries no data.
+//
 // At most half of the workers search (but at least one may): more only fight over the same deques. A worker that may
 // not search parks at once; IDLE2 holds, since others search.
 //
-// Rejected: a sequentially consistent load in P2 in place of the RMW. It is cheaper with many producers, but a load may
-// pass the store of P1 without a fence in between; tokio lost wake-ups that way (#1768).
+// Rejected: a read-modify-write in P2 (as here before). It needs no fence, but takes the word's cache line for each
+// push, which is more than the rest of a fork costs. Rejected: a sequentially consistent load alone: it may pass the
+// store of P1 without a fence in between; tokio lost wake-ups that way (#1768).
 #pragma once
 
 #include <cstdint>
@@ -63,8 +70,13 @@ public:
     [[nodiscard]] bool start_searching() noexcept;
     // A searching worker has found work. True when it was the last: it must then wake another (IDLE2).
     [[nodiscard]] bool stop_searching() noexcept;
-    // S1. `searching` says whether the worker was.
+    // S1, and the fence of S2. `searching` says whether the worker was.
     void sleep(unsigned worker, bool searching) noexcept;
+    // P2, for work that has just been published: whether to call pick(). One load, for those that push very often.
+    [[nodiscard]] bool needs_waking() const noexcept {
+        sync::asymmetric_fence_light();  // pairs: the heavy fence in sleep(), IDLE1
+        return needs_waking(word_.load(std::memory_order_relaxed));
+    }
     // P2 and P3. The worker to unpark, if one is needed; it counts as awake and searching from now on.
     [[nodiscard]] std::optional<unsigned> pick() noexcept;
     // A worker to unpark whatever the others do, until there is none: for shutdown.
@@ -77,6 +89,9 @@ private:
     static constexpr std::uint64_t searching(std::uint64_t word) noexcept { return word & 0xffff'ffff; }
     static constexpr std::uint64_t awake(std::uint64_t word) noexcept { return word >> 32; }
 
+    [[nodiscard]] bool needs_waking(std::uint64_t word) const noexcept {
+        return searching(word) == 0 && awake(word) != workers_;
+    }
     unsigned pop_sleeper() noexcept;
 
     const std::uint64_t workers_;

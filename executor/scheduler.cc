@@ -147,19 +147,14 @@ executor_scope::~executor_scope() {
     sync::thread_pointer<executor>::set(nullptr);
 }
 
-namespace {
-
-// The calling worker, for what only a task on a worker may do.
 worker& this_worker() noexcept {
-    worker* const w = worker::current();
+    worker* const w = sync::thread_pointer<worker>::get();
     if (w == nullptr) {
         std::fputs("brigade: a task awaits on a thread that is no worker: something resumed it there\n", stderr);
         std::terminate();
     }
     return *w;
 }
-
-}  // namespace
 
 [[gnu::noinline]] scheduler* current_scheduler() noexcept {
     worker* const w = worker::current();
@@ -189,10 +184,6 @@ void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept {
 
 void post_yielded(std::coroutine_handle<> handle) noexcept {
     this_worker().push_yielded(handle);
-}
-
-void post_forked(std::coroutine_handle<> handle) noexcept {
-    this_worker().push_forked(handle);
 }
 
 bool consume_budget() noexcept {

@@ -17,9 +17,18 @@ worker::worker(scheduler& home, unsigned index) : home_(home), index_(index), ra
 void worker::run() noexcept {
     sync::thread_pointer<worker>::set(this);
     while (void* const work = find_work()) {
-        resume(std::coroutine_handle<>::from_address(work));
+        run_item(work);
     }
     sync::thread_pointer<worker>::set(nullptr);
+}
+
+void worker::run_item(void* item) {
+    if (fork_state* const parent = fork_state::from_item(item)) {
+        parent->count_steal();  // FORK2
+        resume(parent->parent());
+    } else {
+        resume(std::coroutine_handle<>::from_address(item));
+    }
 }
 
 // An exception cannot come out of a coroutine of the runtime: its promise keeps it. Out of a foreign one it terminates,
@@ -68,10 +77,13 @@ void* worker::take_local() noexcept {
     next_in_a_row_ = 0;
     if (turn_ % forked_turn == 0) {
         if (void* const work = forked_.pop()) {
+            if (ready_.size() != 0) {
+                home_.wake_one();  // WRK1: who has yielded was not announced
+            }
             return work;
         }
     }
-    if (void* const work = ready_.steal()) {
+    if (void* const work = ready_.take()) {
         return work;
     }
     return forked_.pop();
@@ -125,7 +137,7 @@ void* worker::rob(worker& victim) noexcept {
     const std::size_t half = (victim.ready_.size() + 1) / 2;
     void* first = nullptr;
     for (std::size_t i = 0; i < std::min(half, largest_batch); ++i) {
-        void* const work = victim.ready_.steal();
+        void* const work = victim.ready_.take();
         if (work == nullptr) {
             break;
         }
@@ -174,9 +186,29 @@ void worker::push_next(std::coroutine_handle<> handle) {
     next_ = handle.address();
 }
 
-void worker::push_forked(std::coroutine_handle<> handle) {
-    forked_.push(handle.address());
-    home_.wake_one();
+std::coroutine_handle<> worker::fork(fork_state& parent, std::coroutine_handle<> child) {
+    forked_.push(parent.as_item());  // the parent may be gone (FORK1)
+    const bool put_off = others_are_due();
+    if (put_off) {
+        forked_.push(child.address());
+    }
+    if (home_.idlers().needs_waking()) {
+        home_.wake_one();  // WRK1
+    }
+    return put_off ? nullptr : child;
+}
+
+// WRK3
+bool worker::others_are_due() noexcept {
+    if (ready_.size() == 0 && home_.injected().size() == 0) [[likely]] {
+        return false;
+    }
+    const sync::clock::time_point now = sync::clock::now();
+    if (turn_of_notice_ != turn_) {
+        turn_of_notice_ = turn_;
+        notice_ = now;
+    }
+    return now - notice_ >= fork_patience;
 }
 
 void worker::push_yielded(std::coroutine_handle<> handle) {

@@ -4,8 +4,10 @@
 #include <brigade/endpoint.hpp>
 #include <brigade/errc.hpp>
 #include <brigade/executor.hpp>
+#include <brigade/fork.hpp>
 #include <brigade/get_stop_token.hpp>
 #include <brigade/join_handle.hpp>
+#include <brigade/multiple_errors.hpp>
 #include <brigade/resolve.hpp>
 #include <brigade/schedule_on.hpp>
 #include <brigade/sleep.hpp>

@@ -22,6 +22,9 @@ class promise_with_result : public promise_base {
 public:
     void unhandled_exception() noexcept { result_.set_exception(std::current_exception()); }
     [[nodiscard]] detail::result<T>& result() noexcept { return result_; }
+    [[nodiscard]] bool failed() const noexcept { return result_.failed(); }
+    // Null when it has not failed.
+    [[nodiscard]] std::exception_ptr take_exception() noexcept { return failed() ? result_.take_exception() : nullptr; }
 
 protected:
     detail::result<T> result_;
@@ -72,6 +75,8 @@ public:
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
     [[nodiscard]] std::coroutine_handle<Promise> handle() const noexcept { return handle_; }
     [[nodiscard]] Promise& promise() const noexcept { return handle_.promise(); }
+    // Nobody owns the frame any more.
+    [[nodiscard]] std::coroutine_handle<Promise> release() noexcept { return std::exchange(handle_, nullptr); }
 
 private:
     std::coroutine_handle<Promise> handle_;
@@ -100,7 +105,7 @@ public:
 
 protected:
     std::coroutine_handle<> start(std::coroutine_handle<> parent, stop_source* stop) noexcept {
-        child_.promise().continuation = parent;
+        child_.promise().continuation = caller::awaiting(parent);
         child_.promise().stop = stop;
         return transfer(child_.handle());
     }

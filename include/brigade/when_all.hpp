@@ -1,11 +1,11 @@
 // when_all: run tasks in parallel, wait for all of them, collect the results.
 #pragma once
 
+#include <array>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
 #include <stdexcept>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -13,82 +13,42 @@
 #include <vector>
 
 #include <brigade/detail/promise.hpp>
-#include <brigade/detail/waiter.hpp>
+#include <brigade/fork.hpp>
+#include <brigade/multiple_errors.hpp>
 #include <brigade/task.hpp>
 
 namespace brigade {
 
-// Thrown by when_all when more than one child threw; one exception alone is rethrown as it is.
-class multiple_errors final : public std::exception {
-public:
-    explicit multiple_errors(std::vector<std::exception_ptr> errors)
-        : errors_(std::move(errors)), what_("brigade: " + std::to_string(errors_.size()) + " tasks failed") {}
-
-    [[nodiscard]] const char* what() const noexcept override { return what_.c_str(); }
-    // In the order of the children.
-    [[nodiscard]] const std::vector<std::exception_ptr>& errors() const noexcept { return errors_; }
-
-private:
-    std::vector<std::exception_ptr> errors_;
-    std::string what_;
-};
-
 namespace detail {
 
-// Starts the children: the first in place of the parent, the others from the deque. They take over the parent's stop
-// source. The parent goes on when the last has arrived, on whichever worker that was.
-class when_all_awaiter {
+// A child that is forked; its frame belongs to the when_all, which fetches its outcome there after the join.
+class kept_child {
 public:
-    explicit when_all_awaiter(std::size_t children) : counter_(children) { children_.reserve(children); }
-
+    kept_child() = default;
     template <class P>
-    void add(std::coroutine_handle<P> child) {
+    explicit kept_child(std::coroutine_handle<P> child) : handle_(child) {
         if (!child) {
             throw std::logic_error("brigade: when_all of a task that is empty: moved from, or awaited before");
         }
-        children_.push_back({child, &child.promise()});
+        promise_ = &child.promise();
     }
 
-    [[nodiscard]] bool await_ready() const noexcept { return children_.empty(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-        for (const entry& child : children_) {
-            child.promise->continuation = parent;
-            child.promise->stop = parent.promise().stop;
-            child.promise->join = &counter_;
-        }
-        // Last in, first out: from the back, so that the second child is next on this worker. The awaiter outlives the
-        // loop, since the first child has not arrived.
-        for (std::size_t i = children_.size() - 1; i > 0; --i) {
-            post_forked(children_[i].handle);
-        }
-        return transfer(children_.front().handle);
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) const noexcept {
+        return fork_from(parent, parent.promise(), handle_, *promise_, caller::kind::forked_kept);
     }
     void await_resume() const noexcept {}
 
 private:
-    struct entry {
-        std::coroutine_handle<> handle;
-        promise_base* promise;
-    };
-
-    std::vector<entry> children_;
-    join_counter counter_;
+    std::coroutine_handle<> handle_;
+    promise_base* promise_ = nullptr;
 };
 
 template <class T>
 void collect_error(std::vector<std::exception_ptr>& errors, result<T>& r) {
     if (r.failed()) {
         errors.push_back(r.take_exception());
-    }
-}
-
-inline void rethrow(std::vector<std::exception_ptr> errors) {
-    if (errors.size() == 1) {
-        std::rethrow_exception(std::move(errors.front()));
-    }
-    if (!errors.empty()) {
-        throw multiple_errors(std::move(errors));
     }
 }
 
@@ -104,12 +64,18 @@ using when_all_element = std::conditional_t<std::is_void_v<T>, std::monostate, T
 template <class... Ts>
 task<std::tuple<detail::when_all_element<Ts>...>> when_all(task<Ts>... tasks) {
     auto frames = std::make_tuple(std::move(tasks).release()...);
-    detail::when_all_awaiter all(sizeof...(Ts));
-    std::apply([&all](auto&... frame) { (all.add(frame.handle()), ...); }, frames);
-    co_await all;
+    const std::array<detail::kept_child, sizeof...(Ts)> children = std::apply(
+        [](auto&... frame) {
+            return std::array<detail::kept_child, sizeof...(Ts)>{detail::kept_child(frame.handle())...};
+        },
+        frames);
+    for (const detail::kept_child& child : children) {
+        co_await child;
+    }
+    co_await join();
     std::vector<std::exception_ptr> errors;
     std::apply([&errors](auto&... frame) { (detail::collect_error(errors, frame.promise().result()), ...); }, frames);
-    detail::rethrow(std::move(errors));
+    detail::throw_errors(std::move(errors));
     co_return std::apply(
         [](auto&... frame) {
             return std::tuple<detail::when_all_element<Ts>...>(frame.promise().result().take_stored()...);
@@ -123,17 +89,21 @@ template <class T>
 task<std::conditional_t<std::is_void_v<T>, void, std::vector<detail::stored<T>>>> when_all(std::vector<task<T>> tasks) {
     std::vector<detail::frame<detail::task_promise<T>>> frames;
     frames.reserve(tasks.size());
-    detail::when_all_awaiter all(tasks.size());
+    std::vector<detail::kept_child> children;
+    children.reserve(tasks.size());
     for (task<T>& t : tasks) {
         frames.push_back(std::move(t).release());
-        all.add(frames.back().handle());
+        children.emplace_back(frames.back().handle());
     }
-    co_await all;
+    for (const detail::kept_child& child : children) {
+        co_await child;
+    }
+    co_await join();
     std::vector<std::exception_ptr> errors;
     for (auto& frame : frames) {
         detail::collect_error(errors, frame.promise().result());
     }
-    detail::rethrow(std::move(errors));
+    detail::throw_errors(std::move(errors));
     if constexpr (!std::is_void_v<T>) {
         std::vector<detail::stored<T>> results;
         results.reserve(frames.size());

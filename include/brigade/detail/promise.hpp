@@ -10,9 +10,8 @@
 
 #include <concepts>
 #include <coroutine>
-#include <cstddef>
 
-#include <brigade/detail/sync.hpp>
+#include <brigade/detail/fork_join.hpp>
 
 namespace brigade {
 class stop_source;
@@ -39,47 +38,70 @@ inline std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
     }
 }
 
-// Children that have not finished yet. The one that brings it to zero resumes the parent.
-class join_counter {
-public:
-    explicit join_counter(std::size_t children) noexcept : pending_(children) {}
-
-    // Called by a child that has finished. Returns whether it was the last. Unless it was, the counter and the child
-    // may be gone as soon as this returns.
-    [[nodiscard]] bool arrive() noexcept {
-        // pairs: itself. Each child releases its result, and the last one acquires them all for the parent.
-        return pending_.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    }
-
-private:
-    sync::atomic<std::size_t> pending_;
-};
-
 struct promise_base {
-    std::coroutine_handle<> continuation;  // resumed when this coroutine has finished
-    stop_source* stop = nullptr;           // inherited from whoever awaits this coroutine
-    join_counter* join = nullptr;          // set when the continuation waits for several children
+    caller continuation;          // goes on when this coroutine has ended
+    stop_source* stop = nullptr;  // inherited from whoever awaits this coroutine
+    fork_state forks;             // its children
 };
 
 // A coroutine of the runtime: from its promise an awaited operation inherits the stop source.
 template <class P>
 concept runtime_promise = std::derived_from<P, promise_base>;
 
+// Makes `child` one of the children of `parent`, which is suspended.
+inline void attach(std::coroutine_handle<> parent, promise_base& parents, promise_base& childs,
+                   caller::kind how) noexcept {
+    parents.forks.suspend_at(parent);
+    childs.continuation = caller::parent(parents.forks, how);
+    childs.stop = parents.stop;
+}
+
+// What await_suspend returns to run the child and to offer the parent's continuation, after which the parent may be
+// gone.
+inline std::coroutine_handle<> fork_from(std::coroutine_handle<> parent, promise_base& parents,
+                                         std::coroutine_handle<> child, promise_base& childs,
+                                         caller::kind how) noexcept {
+    attach(parent, parents, childs, how);
+    const std::coroutine_handle<> next = fork_out(parents.forks, child);
+    return next ? transfer(next) : std::noop_coroutine();
+}
+
 struct final_awaiter {
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <runtime_promise P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> finished) const noexcept {
-        // Read first: after arrive() the parent may run elsewhere and destroy this frame.
-        const std::coroutine_handle<> continuation = finished.promise().continuation;
-        join_counter* const join = finished.promise().join;
-        if (join != nullptr && !join->arrive()) {
-            return std::noop_coroutine();
+        if (finished.promise().forks.open()) [[unlikely]] {
+            end_unjoined(finished.promise().take_exception());
         }
-        return transfer(continuation);
+        const caller next = finished.promise().continuation;
+        switch (next.how()) {
+            case caller::kind::awaits:
+                return transfer(next.awaiting());
+            case caller::kind::called:
+                leave(finished, next.parent());
+                return transfer(next.parent().parent());
+            case caller::kind::forked:
+                leave(finished, next.parent());
+                break;
+            case caller::kind::forked_kept:
+                break;
+        }
+        const std::coroutine_handle<> resumed = fork_ended(next.parent());
+        return resumed ? transfer(resumed) : std::noop_coroutine();
     }
 
     void await_resume() const noexcept {}
+
+private:
+    // FORK5. This awaiter is part of the frame.
+    template <class P>
+    static void leave(std::coroutine_handle<P> finished, fork_state& parent) noexcept {
+        if (finished.promise().failed()) [[unlikely]] {
+            parent.add_error(finished.promise().take_exception());
+        }
+        finished.destroy();
+    }
 };
 
 }  // namespace brigade::detail

@@ -29,9 +29,6 @@ void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept;
 // Puts the coroutine at the end of the calling worker's queue and wakes nobody.
 void post_yielded(std::coroutine_handle<> handle) noexcept;
 
-// Makes a child of a fork point available to the calling worker, last in first out, and to thieves.
-void post_forked(std::coroutine_handle<> handle) noexcept;
-
 // Takes one from the budget of the task that runs on the calling worker. False when it is used up.
 [[nodiscard]] bool consume_budget() noexcept;
 

@@ -10,29 +10,16 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/executor/queue_items.hpp"
+
 namespace {
 
 using brigade::detail::deque;
+using test::items;
 
-// Items are addresses in an array, so that each has a number and cannot be null.
-class items {
-public:
-    explicit items(std::size_t count) : taken_(count) {}
-
-    [[nodiscard]] void* at(std::size_t number) { return &taken_[number]; }
-    [[nodiscard]] std::size_t number_of(void* item) const {
-        return static_cast<std::size_t>(static_cast<std::atomic<int>*>(item) - taken_.data());
-    }
-    void take(void* item) { taken_[number_of(item)].fetch_add(1, std::memory_order_relaxed); }
-    void expect_each_taken_once() const {
-        for (std::size_t i = 0; i < taken_.size(); ++i) {
-            ASSERT_EQ(taken_[i].load(), 1) << "item " << i;
-        }
-    }
-
-private:
-    std::vector<std::atomic<int>> taken_;
-};
+void* steal(deque& d) {
+    return d.steal();
+}
 
 TEST(deque, is_empty_at_first) {
     deque d;
@@ -126,44 +113,13 @@ TEST(deque, may_be_empty_again_and_again) {
     }
 }
 
-// The thieves run until the owner is done and nothing is left.
-class thieves {
-public:
-    thieves(int count, deque& d, items& all) {
-        for (int t = 0; t < count; ++t) {
-            threads_.emplace_back([&] {
-                std::size_t last = 0;
-                for (;;) {
-                    const bool was_last_look = done_.load();
-                    while (void* const item = d.steal()) {
-                        // Oldest first: what one thief sees only grows.
-                        const std::size_t number = all.number_of(item);
-                        EXPECT_GE(number, last);
-                        last = number;
-                        all.take(item);
-                    }
-                    if (was_last_look) {
-                        return;
-                    }
-                    std::this_thread::yield();
-                }
-            });
-        }
-    }
-    ~thieves() { done_ = true; }
-
-private:
-    std::atomic<bool> done_ = false;
-    std::vector<std::jthread> threads_;
-};
-
 TEST(deque, owner_that_pops_and_thieves_take_each_item_once) {
     constexpr std::size_t count = 20'000;
     for (const std::size_t burst : {1U, 2U, 7U, 300U}) {
         items all(count);
         deque d(2);
         {
-            const thieves others(3, d, all);
+            const test::thieves<deque> others(3, d, all, steal);
             for (std::size_t i = 0; i < count;) {
                 for (std::size_t end = std::min(count, i + burst); i < end; ++i) {
                     d.push(all.at(i));
@@ -183,22 +139,49 @@ TEST(deque, owner_that_pops_and_thieves_take_each_item_once) {
     }
 }
 
-TEST(deque, owner_that_steals_and_thieves_take_each_item_once) {
-    constexpr std::size_t count = 20'000;
-    items all(count);
+TEST(deque, owner_pops_an_item_only_if_it_is_the_newest) {
+    items all(3);
     deque d(2);
-    {
-        const thieves others(3, d, all);
-        for (std::size_t i = 0; i < count; ++i) {
-            d.push(all.at(i));
-            if (i % 3 == 0) {
-                if (void* const item = d.steal()) {
-                    all.take(item);
+    EXPECT_FALSE(d.pop_if(all.at(0)));
+    d.push(all.at(0));
+    d.push(all.at(1));
+    EXPECT_FALSE(d.pop_if(all.at(0)));
+    EXPECT_EQ(d.size(), 2U);
+    EXPECT_TRUE(d.pop_if(all.at(1)));
+    EXPECT_FALSE(d.pop_if(all.at(1)));
+    EXPECT_TRUE(d.pop_if(all.at(0)));
+    EXPECT_FALSE(d.pop_if(all.at(0)));  // still in its slot
+    EXPECT_EQ(d.size(), 0U);
+    d.push(all.at(2));
+    EXPECT_EQ(d.steal(), all.at(2));
+    EXPECT_FALSE(d.pop_if(all.at(2)));
+    EXPECT_EQ(d.size(), 0U);
+}
+
+// As a fork does: pushes, and takes back unless a thief has been there.
+TEST(deque, owner_that_takes_back_and_thieves_take_each_item_once) {
+    constexpr std::size_t count = 100'000;
+    for (const std::size_t depth : {1U, 2U, 3U}) {
+        items all(count);
+        deque d(2);
+        {
+            const test::thieves<deque> others(3, d, all, steal);
+            for (std::size_t i = 0; i + depth <= count; i += depth) {
+                for (std::size_t k = 0; k < depth; ++k) {
+                    d.push(all.at(i + k));
+                }
+                for (std::size_t k = depth; k > 0; --k) {
+                    if (d.pop_if(all.at(i + k - 1))) {
+                        all.take(all.at(i + k - 1));
+                    }
                 }
             }
+            for (std::size_t i = count - count % depth; i < count; ++i) {
+                all.take(all.at(i));
+            }
         }
+        all.expect_each_taken_once();
     }
-    all.expect_each_taken_once();
 }
 
 TEST(deque, what_an_item_points_to_is_visible_to_the_thief) {

@@ -1,0 +1,157 @@
+// Fork and join by continuation stealing: who goes on with the parent, and how the join knows that all have ended.
+//
+// `co_await fork(child)` puts the parent's continuation onto the calling worker's deque and runs the child in place of
+// the parent, on the same stack. When the child has ended without having been suspended and nobody has come by, it
+// takes the continuation back and the parent goes on as after a call. Otherwise a thief, or the worker itself once the
+// child waits for something, has taken the continuation and gone on with the parent; the child then arrives at the
+// parent's join counter. `co_await join()` waits for those that have not arrived.
+//
+//             fork              child ends                             join
+//   parent ----------> offered ------------> running (taken back)     ----> running   (none outstanding)
+//                        |                                            ----> waiting   (until the last arrives)
+//                        +-----------------> running elsewhere
+//                         taken away, steals + 1
+//
+//   FORK1  Each fork puts the parent's continuation onto one deque, and exactly one takes it from there (DEQ1): a child
+//          of this parent that ends takes it back, or a worker's loop, of the same worker or a thief's, takes it away.
+//          Who has taken it owns the parent and resumes it. A parent is in no more than one deque: it is suspended.
+//   FORK2  Who takes a continuation away adds one to `steals` before it resumes the parent; a child that takes one back
+//          counts nothing; every other child arrives. There are as many continuations as children, so as many children
+//          arrive, sooner or later, as `steals` says. It does not matter whether a child takes back the continuation of
+//          its own fork or that of a sibling's: when A waits, its sibling B is forked, and A ends on top of B's fork, A
+//          goes on with the parent and B arrives in its place. So forks need no numbers.
+//   FORK3  `outstanding` is minus the arrivals before the join, and the join adds `steals`: from then on it is the
+//          number of children that have not arrived. Before the join an arrival leaves it negative, so only an arrival
+//          after the join brings it to zero; that one owns the parent, which waits, and resumes it.
+//   FORK4  A child may touch the parent's state until it has taken back or arrived, and not after: the parent cannot
+//          pass its join before, and ends without a join only by ending the process.
+//   FORK5  A child's result stands in its place, its exception in the parent's list, and its frame is destroyed, before
+//          it takes back or arrives. So nothing of a child can refer to the parent's locals when the join is over, and
+//          a loop of forks holds as many frames as there are children that run.
+//
+// `steals` and the place of the parent are plain: only the owner of the parent touches them. Results and exceptions
+// reach the parent in one of three ways: by the same thread (taken back, or called), through the deque (DEQ3), or by
+// the arrival, which releases, and the join or the last arrival, which acquires.
+//
+// Rejected: a counter that each child decrements (when_all here before): an atomic operation and a shared cache line
+// for each child, although nearly all end as a call does. Rejected: pushing the children and going on with the parent:
+// a loop of a million forks then holds a million frames.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+#include <brigade/detail/sync.hpp>
+#include <brigade/detail/waiter.hpp>
+
+namespace brigade::detail {
+
+// An exception of a child, until the join.
+struct fork_error {
+    std::exception_ptr error;
+    fork_error* next;
+};
+
+// A parent's side; part of every promise.
+class fork_state {
+public:
+    // The functions in this group are for the owner of the parent (FORK1).
+
+    // The parent has forked or called since its last join.
+    [[nodiscard]] bool open() const noexcept { return place_ != nullptr; }
+    // Where the parent is suspended; it is about to fork or call.
+    void suspend_at(std::coroutine_handle<> parent) noexcept { place_ = parent.address(); }
+    [[nodiscard]] std::coroutine_handle<> parent() const noexcept {
+        return std::coroutine_handle<>::from_address(place_);
+    }
+    // The parent's continuation has been taken away.
+    void count_steal() noexcept {
+        sync::invariant("FORK1", [this] { return open(); });
+        ++steals_;
+    }
+    [[nodiscard]] bool must_wait() const noexcept { return steals_ != 0; }
+    // The parent is suspended in `w` and joins. False when all had arrived: it goes on. Otherwise it may be gone.
+    [[nodiscard]] bool wait(waiter& w) noexcept;
+    // Whom the last arrival resumes.
+    [[nodiscard]] waiter& joining() const noexcept { return *static_cast<waiter*>(place_); }
+    // The parent has joined: as if nothing had been forked. Throws what the children threw.
+    void finish_join() {
+        place_ = nullptr;
+        // Relaxed: every child has arrived or was taken over from; see above.
+        if (errors_.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
+            rethrow_errors();
+        }
+    }
+
+    // For children that have neither taken back nor arrived (FORK4).
+
+    void add_error(std::exception_ptr error) noexcept;
+    // True for the last when the parent waits (FORK3).
+    [[nodiscard]] bool arrive() noexcept;
+
+    // As the deque of a worker holds the continuation: told from a coroutine's address by the lowest bit.
+    [[nodiscard]] void* as_item() noexcept {
+        return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(this) | 1);
+    }
+    [[nodiscard]] static fork_state* from_item(void* item) noexcept {
+        const auto bits = reinterpret_cast<std::uintptr_t>(item);
+        return (bits & 1) != 0 ? reinterpret_cast<fork_state*>(bits ^ 1) : nullptr;
+    }
+
+private:
+    [[noreturn]] void rethrow_errors();
+
+    void* place_ = nullptr;    // while open: the parent's frame, or the waiter while it waits in the join
+    std::int64_t steals_ = 0;  // FORK2
+    sync::atomic<std::int64_t> outstanding_{0};
+    sync::atomic<fork_error*> errors_{nullptr};  // the newest
+};
+
+// Who goes on when a coroutine has ended, and how it hands over.
+class caller {
+public:
+    enum class kind : std::uintptr_t {
+        awaits,       // nothing is counted; the frame belongs to the awaiter
+        called,       // the parent is suspended and goes on at once
+        forked,       // the parent is on a deque, or runs, or waits
+        forked_kept,  // as forked, but the parent owns the frame and fetches result and exception itself
+    };
+
+    caller() = default;
+    static caller awaiting(std::coroutine_handle<> parent) noexcept {
+        return caller(reinterpret_cast<std::uintptr_t>(parent.address()), kind::awaits);
+    }
+    static caller parent(fork_state& state, kind how) noexcept {
+        return caller(reinterpret_cast<std::uintptr_t>(&state), how);
+    }
+
+    [[nodiscard]] kind how() const noexcept { return static_cast<kind>(bits_ & tag); }
+    [[nodiscard]] std::coroutine_handle<> awaiting() const noexcept {
+        return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(bits_));  // the tag of awaits is 0
+    }
+    [[nodiscard]] fork_state& parent() const noexcept { return *reinterpret_cast<fork_state*>(bits_ & ~tag); }
+
+private:
+    static constexpr std::uintptr_t tag = 3;
+    static_assert(alignof(fork_state) > tag);
+
+    caller(std::uintptr_t address, kind how) noexcept : bits_(address | static_cast<std::uintptr_t>(how)) {}
+
+    std::uintptr_t bits_ = 0;
+};
+
+// Not inlined, as they ask for the calling thread's worker; see waiter.hpp.
+
+// Offers the continuation of the parent, which is suspended, to the calling worker and to thieves. Gives what runs next
+// on this thread: the child, or nothing when others are due first (WRK3). The parent may be gone when this returns.
+[[nodiscard]] std::coroutine_handle<> fork_out(fork_state& parent, std::coroutine_handle<> child) noexcept;
+
+// A forked child has ended. Gives what runs next on this thread, if anything. The parent may be gone when this returns.
+[[nodiscard]] std::coroutine_handle<> fork_ended(fork_state& parent) noexcept;
+
+// A task ends with children that were not joined. `error` is what it ends with, or null.
+[[noreturn]] void end_unjoined(const std::exception_ptr& error) noexcept;
+
+}  // namespace brigade::detail
