@@ -87,6 +87,7 @@ private:
     [[nodiscard]] void* rob(worker& victim) noexcept;
     void stop_searching() noexcept;
     void sleep() noexcept;
+    [[nodiscard]] bool woken_while_giving_back_frames() noexcept;
     void resume(std::coroutine_handle<> handle);
 
     scheduler& home_;

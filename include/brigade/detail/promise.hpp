@@ -12,6 +12,7 @@
 #include <coroutine>
 #include <cstddef>
 
+#include <brigade/detail/frame_memory.hpp>
 #include <brigade/detail/sync.hpp>
 
 namespace brigade {
@@ -56,6 +57,10 @@ private:
 };
 
 struct promise_base {
+    // Where the frames of all coroutines of the runtime are kept.
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
     std::coroutine_handle<> continuation;  // resumed when this coroutine has finished
     stop_source* stop = nullptr;           // inherited from whoever awaits this coroutine
     join_counter* join = nullptr;          // set when the continuation waits for several children
