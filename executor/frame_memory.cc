@@ -1,6 +1,5 @@
 #include "executor/frame_memory.hpp"
 
-#include <bit>
 #include <new>
 #include <utility>
 
@@ -10,25 +9,72 @@ frame_heap::~frame_heap() {
     part_with_all();
 }
 
-void* frame_heap::allocate_slow(unsigned size_class, std::size_t size) {
+// Fills the empty magazine.
+void frame_heap::load(unsigned size_class) {
+    bin& b = bins_[size_class];
+    if (b.second.top != nullptr) {
+        b.loaded = std::exchange(b.second, {});
+        return;
+    }
+    frame_page& page = page_with_blocks(size_class);
+    b.loaded.count = page.take(frame_sizes::table.rows[size_class].magazine, b.loaded.top);
+}
+
+// Makes room in the full one.
+void frame_heap::unload(unsigned size_class) noexcept {
+    bin& b = bins_[size_class];
+    empty(b.second);
+    b.second = std::exchange(b.loaded, {});
+}
+
+void frame_heap::empty(magazine& m) noexcept {
+    frame_block* first = std::exchange(m, {}).top;
+    while (first != nullptr) {
+        frame_page& page = *frame_page::of(first);
+        frame_block* last = first;
+        frame_block* next = frame_block::after(last);
+        std::uint32_t run = 1;
+        for (; next != nullptr && frame_page::of(next) == &page; next = frame_block::after(last)) {
+            last = next;
+            ++run;
+        }
+        put(page, first, last, run);
+        first = next;
+    }
+}
+
+void frame_heap::put(frame_page& page, frame_block* first, frame_block* last, std::uint32_t run) noexcept {
+    if (page.belongs_to(this)) {
+        if (page.put(first, last, run) && bins_[page.size_class()].current != &page) {
+            unlink_spare(page);
+            keep_unused(page);
+        }
+        return;
+    }
+    const frame_pool::outcome done = pool_.give_back(page, first, last, run);
+    if (done.adopted != nullptr) {
+        adopt(*done.adopted);
+    } else if (done.unused != nullptr) {
+        keep_unused(*done.unused);
+    }
+}
+
+// The current page, after it has been replaced if it has run out.
+frame_page& frame_heap::page_with_blocks(unsigned size_class) {
     bin& b = bins_[size_class];
     // Fewer than an eighth are not worth the exchange: they make others come sooner, as part of an unlisted page.
     const std::uint32_t worth = (frame_sizes::table.rows[size_class].blocks + 7) / 8;
     if (b.current != nullptr && b.current->refill(worth)) {
-        return b.current->take(size);
+        return *b.current;
     }
     frame_page& next = next_page(size_class);
     if (b.current != nullptr) {
         pool_.part_with(*b.current);
     }
     b.current = &next;
-    void* block = next.take(size);
-    if (block == nullptr) {
-        [[maybe_unused]] const bool has_some = next.refill(1);
-        sync::invariant("FRM4", [has_some] { return has_some; });
-        block = next.take(size);
-    }
-    return block;
+    [[maybe_unused]] const bool has_some = next.refill(1);
+    sync::invariant("FRM4", [has_some] { return has_some; });
+    return next;
 }
 
 frame_page& frame_heap::next_page(unsigned size_class) {
@@ -48,37 +94,6 @@ frame_page& frame_heap::next_page(unsigned size_class) {
     return pool_.take_unused(size_class, this);
 }
 
-void frame_heap::chain(frame_page& page, void* frame) noexcept {
-    const unsigned size_class = page.size_class();
-    bin& b = bins_[size_class];
-    if (b.chain_page != &page) {
-        flush(b);
-        b.chain_page = &page;
-        b.chain_first = nullptr;
-        unsettled_ |= std::uint32_t{1} << size_class;
-    }
-    b.chain_first = frame_page::retired(frame, b.chain_first);
-    if (b.chained++ == 0) {
-        b.chain_last = b.chain_first;
-    }
-    if (b.chained == page.sizes().chain) {
-        flush(b);
-    }
-}
-
-void frame_heap::flush(bin& b) noexcept {
-    if (b.chain_page == nullptr) {
-        return;
-    }
-    frame_page& page = *std::exchange(b.chain_page, nullptr);
-    const frame_pool::outcome done = pool_.give_back(page, b.chain_first, b.chain_last, std::exchange(b.chained, 0));
-    if (done.adopted != nullptr) {
-        adopt(*done.adopted);
-    } else if (done.unused != nullptr) {
-        keep_unused(*done.unused);
-    }
-}
-
 void frame_heap::adopt(frame_page& page) noexcept {
     bin& b = bins_[page.size_class()];
     if (b.spare_count == most_spares) {
@@ -92,7 +107,6 @@ void frame_heap::adopt(frame_page& page) noexcept {
         page.next->previous = &page;
     }
     ++b.spare_count;
-    unsettled_ |= std::uint32_t{1} << page.size_class();
 }
 
 void frame_heap::unlink_spare(frame_page& page) noexcept {
@@ -102,11 +116,6 @@ void frame_heap::unlink_spare(frame_page& page) noexcept {
         page.next->previous = page.previous;
     }
     --b.spare_count;
-}
-
-void frame_heap::drop_spare(frame_page& page) noexcept {
-    unlink_spare(page);
-    keep_unused(page);
 }
 
 void frame_heap::keep_unused(frame_page& page) noexcept {
@@ -126,9 +135,9 @@ void frame_heap::shrink_reserve(unsigned most) noexcept {
 }
 
 void frame_heap::settle() noexcept {
-    for (; unsettled_ != 0; unsettled_ &= unsettled_ - 1) {
-        bin& b = bins_[static_cast<unsigned>(std::countr_zero(unsettled_))];
-        flush(b);
+    for (bin& b : bins_) {
+        empty(b.loaded);
+        empty(b.second);
         while (frame_page* const spare = b.spares) {
             unlink_spare(*spare);
             pool_.part_with(*spare);
@@ -186,9 +195,9 @@ frame_heap* start_this_heap() noexcept {
     if (size > frame_sizes::largest) {
         pool.release_large(frame);
     } else if (heap != nullptr || (heap = start_this_heap()) != nullptr) {
-        heap->free(frame);
+        heap->free(frame, size);
     } else {
-        pool.release_block(frame);
+        pool.release_block(frame, size);
     }
 }
 
@@ -208,7 +217,7 @@ frame_heap* start_this_heap() noexcept {
         free_rarely(heap, frame, size);
         return;
     }
-    heap->free(frame);
+    heap->free(frame, size);
 }
 
 bool settle_frames() noexcept {

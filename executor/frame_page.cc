@@ -21,6 +21,19 @@ bool frame_page::extend() noexcept {
     return true;
 }
 
+std::uint32_t frame_page::take(std::uint32_t most, frame_block*& first) noexcept {
+    first = free_;
+    std::uint32_t count = 0;
+    frame_block* last = nullptr;
+    for (; count < most && free_ != nullptr; ++count) {
+        last = free_;
+        free_ = frame_block::after(last);
+    }
+    frame_block::link(last, nullptr);
+    used_ += count;
+    return count;
+}
+
 bool frame_page::collect(std::uint32_t least) noexcept {
     sync::invariant("FRM2", [this] { return free_ == nullptr; });
     // Relaxed: a look whether it is worth while.

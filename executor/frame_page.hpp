@@ -17,7 +17,7 @@
 //   FRM1  States change by a compare-exchange of the word and no other way, so each change has one author.
 //   FRM2  What is not atomic belongs to the owner. The links of a listed page belong to the pool's lock; a page becomes
 //         listed under that lock.
-//   FRM3  A page in which a block is in use, or in a chain that has not been given back, is not emptied: its count is
+//   FRM3  A page in which a block is in use, or in a magazine, is not emptied: its count is
 //         less than its blocks. So whoever still has a block may look at the page's head, up to the compare-exchange
 //         that gives it back; and after that only if it made the page its own.
 //   FRM4  The count says: of an owned page, how many blocks came back by the list, plus `counted_`, so it may be up to
@@ -73,7 +73,7 @@ struct row {
     std::uint32_t block;     // bytes
     std::uint32_t blocks;    // in a page
     std::uint32_t reusable;  // so many free ones make a page without an owner worth listing
-    std::uint32_t chain;     // so many freed ones go back together
+    std::uint32_t magazine;  // so many are moved together
 };
 inline constexpr auto table = [] {
     struct {
@@ -85,7 +85,7 @@ inline constexpr auto table = [] {
         all.rows[c] = {.block = static_cast<std::uint32_t>(block_of(c)),
                        .blocks = static_cast<std::uint32_t>(blocks),
                        .reusable = static_cast<std::uint32_t>(quarter),
-                       .chain = static_cast<std::uint32_t>(std::min(quarter, sync::sizes::frame_chain))};
+                       .magazine = static_cast<std::uint32_t>(std::min(quarter, sync::sizes::frame_magazine))};
     }
     return all;
 }();
@@ -96,6 +96,12 @@ inline constexpr auto table = [] {
 struct frame_block {
     frame_block* next;
 
+    [[nodiscard]] static frame_block* after(frame_block* block) noexcept {
+        sync::reuse(block, sizeof(frame_block));
+        frame_block* const next = block->next;
+        sync::retire(block, sizeof(frame_block), 0);
+        return next;
+    }
     static void link(frame_block* from, frame_block* to) noexcept {
         sync::reuse(from, sizeof(frame_block));
         from->next = to;
@@ -133,31 +139,24 @@ public:
     [[nodiscard]] unsigned size_class() const noexcept { return size_class_; }
     [[nodiscard]] const frame_sizes::row& sizes() const noexcept { return frame_sizes::table.rows[size_class_]; }
 
-    // The owner. A block, or null when the list at hand is empty: then refill().
-    [[nodiscard]] void* take([[maybe_unused]] std::size_t size) noexcept {
-        frame_block* const block = free_;
-        if (block == nullptr) [[unlikely]] {
-            return nullptr;
-        }
-        sync::reuse(block, std::max(size, sizeof(frame_block)));
-        free_ = block->next;
-        ++used_;
-        return block;
+    // The owner. Makes that there are blocks at hand. False when there are none, or came back fewer than `least`.
+    [[nodiscard]] bool refill(std::uint32_t least) noexcept { return free_ != nullptr || extend() || collect(least); }
+    // The owner. Takes up to `most` of the blocks at hand and says how many.
+    [[nodiscard]] std::uint32_t take(std::uint32_t most, frame_block*& first) noexcept;
+    // The owner. True when none is in use any more.
+    [[nodiscard]] bool put(frame_block* first, frame_block* last, std::uint32_t count) noexcept {
+        frame_block::link(last, free_);
+        free_ = first;
+        used_ -= count;
+        return used_ == 0;
     }
-    // The owner. True when that was the last block in use.
-    [[nodiscard]] bool put(void* frame) noexcept {
-        free_ = retired(frame, free_);
-        return --used_ == 0;
-    }
-    // The owner, when take() gave null. False when fewer than `least` blocks can be had.
-    [[nodiscard]] bool refill(std::uint32_t least) noexcept { return extend() || collect(least); }
     void set_owner(frame_heap* heap) noexcept {
         owner_.store(heap, std::memory_order_relaxed);  // as in format()
     }
     // Makes of a frame a free block in front of another.
-    [[nodiscard]] static frame_block* retired(void* frame, frame_block* next) noexcept {
+    [[nodiscard]] static frame_block* retired(void* frame, unsigned size_class, frame_block* next) noexcept {
         auto* const block = ::new (frame) frame_block{next};
-        sync::retire(block, block_bytes(block), 0);
+        sync::retire(block, frame_sizes::table.rows[size_class].block, 0);
         return block;
     }
 
@@ -165,7 +164,7 @@ public:
         state before;
         state after;
     };
-    // Any thread: the chain of `count` blocks from `first` to `last` goes to the page's list. What the caller then has
+    // Any thread: the run of `count` blocks from `first` to `last` goes to the page's list. What the caller then has
     // to do follows from the states; unless they differ, the page may be gone (FRM3).
     transition give_back(frame_block* first, frame_block* last, std::uint32_t count) noexcept;
     // The owner gives the page up, and may not touch it any more unless the answer is `emptied`, or is `owned`: that is
@@ -188,7 +187,6 @@ private:
     static constexpr std::uint64_t packed(standing s) noexcept { return std::bit_cast<std::uint64_t>(s); }
     static constexpr standing unpacked(std::uint64_t word) noexcept { return std::bit_cast<standing>(word); }
 
-    [[nodiscard]] static std::size_t block_bytes(frame_block* block) noexcept { return of(block)->sizes().block; }
     [[nodiscard]] frame_block* at(std::uint32_t steps) noexcept {
         return steps == 0
                    ? nullptr
@@ -198,7 +196,7 @@ private:
     [[nodiscard]] bool collect(std::uint32_t least) noexcept;
 
     // The owner's line.
-    frame_block* free_ = nullptr;  // the list at hand
+    frame_block* free_ = nullptr;  // the blocks at hand
     std::uint32_t used_ = 0;       // blocks neither at hand nor fresh: also those on the word's list
     std::uint32_t fresh_ = 0;      // where the blocks begin that were never used
     std::uint32_t counted_ = 0;    // what leave() added to the count and collect() has not yet taken off it

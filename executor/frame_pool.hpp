@@ -46,7 +46,7 @@ public:
     void release(frame_page& page) noexcept;
     // A page that is the caller's.
     void part_with(frame_page& page) noexcept;
-    // A chain of blocks of the page. A page when it has become the caller's by that: with blocks in use, or unused.
+    // A run of blocks of the page. A page when it has become the caller's by that: with blocks in use, or unused.
     struct outcome {
         frame_page* adopted = nullptr;
         frame_page* unused = nullptr;
@@ -55,7 +55,7 @@ public:
                                     std::uint32_t count) noexcept;
 
     // One frame, for a thread that could not get a heap.
-    void release_block(void* frame) noexcept;
+    void release_block(void* frame, std::size_t size) noexcept;
 
     // Frames that are too large for a page: oneTBB's.
     [[nodiscard]] void* take_large(std::size_t size);

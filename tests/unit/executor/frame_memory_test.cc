@@ -75,7 +75,7 @@ private:
     static void check_and_free(frame_heap& heap, const good& g) {
         EXPECT_EQ(g.frame[0], g.mark);
         EXPECT_EQ(g.frame[g.size - 1], g.mark);
-        heap.free(g.frame);
+        heap.free(g.frame, g.size);
     }
 
     frame_pool pool_;
@@ -110,7 +110,7 @@ TEST(frame_memory, pages_that_change_hands) {
             // Each frees every other frame of both lots.
             for (const std::vector<void*>& lot : lots) {
                 for (std::size_t i = me; i < lot.size(); i += 2) {
-                    heap.free(lot[i]);
+                    heap.free(lot[i], large);
                 }
             }
             ready.fetch_add(1);
