@@ -4,10 +4,10 @@
 //   free       pushes it there, whichever page it is of
 //
 // A magazine that is full goes into the second place, and what stood there goes back to the pages: for each run of
-// blocks of one page one compare-exchange of the page's word, or none if the page is the heap's own. When both are empty
-// the heap takes as many from its current page for that size. So a thread that frees what it allocates touches no page,
-// and one that only frees, or only allocates, touches them once for a magazine. Magazines are emptied when the thread
-// has nothing to do, and when it ends.
+// blocks of one page one compare-exchange of the page's word, or none if the page is the heap's own. When both are
+// empty the heap takes as many from its current page for that size. So a thread that frees what it allocates touches
+// no page, and one that only frees, or only allocates, touches them once for a magazine. Magazines are
+// emptied when the thread has nothing to do, and when it ends.
 //
 // A page that has run out of blocks is left to itself: nobody owns it and nobody lists it (frame_page.hpp). The thread
 // that brings back the block that makes a quarter of it free becomes its owner, or, when it has enough of such pages,
@@ -32,9 +32,9 @@
 //     page and drop another.
 //   - Pages straight from and to oneTBB. See frame_pool.hpp for the cost of one.
 //
-// Sources: Bonwick's slab allocator, with magazines in pairs (Bonwick and Adams, USENIX 2001), and as Linux's SLUB has it
-// (while a page is full it has no owner, and nobody lists it); mimalloc (pages aligned to their size; a page's own list,
-// extended a few blocks at a time).
+// Sources: Bonwick's slab allocator, with magazines in pairs (Bonwick and Adams, USENIX 2001), and as Linux's SLUB has
+// it (while a page is full it has no owner, and nobody lists it); mimalloc (pages aligned to their size; a page's own
+// list, extended a few blocks at a time).
 #pragma once
 
 #include <algorithm>

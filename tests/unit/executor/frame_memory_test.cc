@@ -142,6 +142,28 @@ TEST(frame_memory, a_task_that_no_worker_runs_is_freed_where_it_is_dropped) {
     std::thread([&tasks] { tasks.clear(); }).join();
 }
 
+TEST(frame_memory, a_thread_that_ends_keeps_no_pages) {
+    namespace detail = brigade::detail;
+    frame_pool& pool = detail::process_frame_pool();
+    constexpr std::size_t size = 256;
+    const auto in_use = [&pool] {
+        detail::give_back_some_frames();
+        return pool.pages() - pool.unused_pages();
+    };
+    const std::size_t before = in_use();
+    std::vector<void*> frames(100);
+    std::thread([&frames] {
+        for (void*& frame : frames) {
+            frame = detail::allocate_frame(size);
+        }
+    }).join();
+    EXPECT_EQ(in_use(), before + 1);
+    for (void* const frame : frames) {
+        detail::free_frame(frame, size);
+    }
+    EXPECT_EQ(in_use(), before);
+}
+
 TEST(frame_memory, handles_outlive_executor_and_threads) {
     std::vector<brigade::join_handle<int>> handles;
     {
