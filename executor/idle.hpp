@@ -32,6 +32,7 @@
 // store of P1 without a fence in between; tokio lost wake-ups that way (#1768).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -50,6 +51,19 @@ public:
             sync::futex_wait(token_, 0);
         }
         token_.store(0, std::memory_order_relaxed);  // before the owner can enter the stack again
+    }
+    // As wait(), for about `limit`, perhaps less. False when no token came.
+    [[nodiscard]] bool wait_for(std::chrono::nanoseconds limit) noexcept {
+        sync::futex_wait_for(token_, 0, limit);
+        return try_wait();
+    }
+    [[nodiscard]] bool try_wait() noexcept {
+        // pairs: the release in unpark().
+        if (token_.load(std::memory_order_acquire) == 0) {
+            return false;
+        }
+        token_.store(0, std::memory_order_relaxed);  // as in wait()
+        return true;
     }
     // Any thread that has taken the owner off the stack.
     void unpark() noexcept {

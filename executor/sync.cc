@@ -3,11 +3,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <thread>
 
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,8 +19,8 @@ static_assert(sizeof(atomic<std::uint32_t>) == sizeof(std::uint32_t), "a futex i
 
 namespace {
 
-long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value) noexcept {
-    return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, nullptr,
+long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* limit = nullptr) noexcept {
+    return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, limit,
                      nullptr, 0);
 }
 
@@ -27,6 +29,15 @@ long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value) noex
 void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     // EAGAIN: the word has changed already. EINTR: a signal came. Both are what the caller loops for.
     if (futex(word, FUTEX_WAIT, expected) == -1 && errno != EAGAIN && errno != EINTR) {
+        std::fprintf(stderr, "brigade: futex wait failed: %s\n", ::strerrordesc_np(errno));
+        std::terminate();
+    }
+}
+
+void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, std::chrono::nanoseconds limit) noexcept {
+    constexpr std::chrono::nanoseconds::rep second = 1'000'000'000;
+    const timespec relative{.tv_sec = limit.count() / second, .tv_nsec = limit.count() % second};
+    if (futex(word, FUTEX_WAIT, expected, &relative) == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) {
         std::fprintf(stderr, "brigade: futex wait failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
     }
@@ -49,6 +60,31 @@ unsigned this_thread_number() noexcept {
     // Relaxed: the number orders nothing.
     thread_local const unsigned mine = next.fetch_add(1, std::memory_order_relaxed);
     return mine;
+}
+
+namespace {
+
+// Destructors of keys run after those of thread-local objects, and again for what they themselves have set.
+pthread_key_t thread_end_key() noexcept {
+    static const pthread_key_t key = [] {
+        pthread_key_t made{};
+        const auto call = [](void* last) { reinterpret_cast<void (*)() noexcept>(last)(); };
+        if (const int error = ::pthread_key_create(&made, call); error != 0) {
+            std::fprintf(stderr, "brigade: pthread_key_create failed: %s\n", ::strerrordesc_np(error));
+            std::terminate();
+        }
+        return made;
+    }();
+    return key;
+}
+
+}  // namespace
+
+void at_thread_end(void (*last)() noexcept) noexcept {
+    if (const int error = ::pthread_setspecific(thread_end_key(), reinterpret_cast<void*>(last)); error != 0) {
+        std::fprintf(stderr, "brigade: pthread_setspecific failed: %s\n", ::strerrordesc_np(error));
+        std::terminate();
+    }
 }
 
 constinit atomic<bool> internal::light_fence_is_free{false};

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "executor/frame_memory.hpp"
 #include "executor/scheduler.hpp"
 
 namespace brigade::detail {
@@ -16,9 +17,11 @@ worker::worker(scheduler& home, unsigned index) : home_(home), index_(index), ra
 
 void worker::run() noexcept {
     sync::thread_pointer<worker>::set(this);
+    process_frame_pool().watch();
     while (void* const work = find_work()) {
         run_item(work);
     }
+    process_frame_pool().unwatch();
     sync::thread_pointer<worker>::set(nullptr);
 }
 
@@ -170,8 +173,27 @@ void worker::sleep() noexcept {
     if (home_.has_visible_work() || home_.current_phase() != scheduler::phase::running) {
         home_.wake_one();
     }
-    parker_.wait();
+    if (!woken_while_giving_back_frames()) {
+        process_frame_pool().unwatch();
+        parker_.wait();
+        process_frame_pool().watch();
+    }
     searching_ = true;  // IDLE3
+}
+
+bool worker::woken_while_giving_back_frames() noexcept {
+    if (!settle_frames()) {
+        return false;
+    }
+    if (parker_.wait_for(frame_patience)) {
+        return true;
+    }
+    while (give_back_some_frames()) {
+        if (parker_.try_wait()) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void worker::push_ready(std::coroutine_handle<> handle) {

@@ -106,6 +106,7 @@ private:
     void stop_searching() noexcept;
     void sleep() noexcept;
     void run_item(void* item);
+    [[nodiscard]] bool woken_while_giving_back_frames() noexcept;
     void resume(std::coroutine_handle<> handle);
     [[nodiscard]] bool others_are_due() noexcept;
 

@@ -10,8 +10,10 @@
 
 #include <concepts>
 #include <coroutine>
+#include <cstddef>
 
 #include <brigade/detail/fork_join.hpp>
+#include <brigade/detail/frame_memory.hpp>
 
 namespace brigade {
 class stop_source;
@@ -39,6 +41,10 @@ inline std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
 }
 
 struct promise_base {
+    // Where the frames of all coroutines of the runtime are kept.
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
     caller continuation;          // goes on when this coroutine has ended
     stop_source* stop = nullptr;  // inherited from whoever awaits this coroutine
     fork_state forks;             // its children

@@ -45,11 +45,16 @@ struct sizes {
     static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
     static constexpr std::size_t ready_enough = 256;  // tasks of a worker beyond which it injects reluctantly
     static constexpr std::size_t registry_shards = 16;
+    static constexpr std::size_t frame_page = 64 * 1024;  // bytes; a power of two
+    static constexpr std::size_t frame_magazine = 32;     // frames that move together between a thread and a page
 };
 
 // Sleeps while `word` holds `expected`. May return early or for no reason: callers loop on their own condition.
 // Terminates on an errno that only a programming error can cause.
 void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept;
+
+// As above, but returns also once `limit` has passed.
+void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, std::chrono::nanoseconds limit) noexcept;
 
 // Wakes one thread that sleeps on `word`. Touches only its address, so the word may already be gone.
 void futex_wake(atomic<std::uint32_t>& word) noexcept;
@@ -71,6 +76,18 @@ public:
 private:
     static inline constinit thread_local T* value = nullptr;
 };
+
+// Has `last` called on the calling thread when it ends, after the destructors of its thread-local objects. From then on
+// the thread may ask again, a few times. One function for each thread: a second call replaces the first. For the thread
+// that returns from main() nothing is called: the process ends with it.
+void at_thread_end(void (*last)() noexcept) noexcept;
+
+// The process's one object of this type. Never destroyed: static objects may still need it at the very end.
+template <class T>
+[[nodiscard]] T& process_wide() {
+    static T& only = *new T;
+    return only;
+}
 
 // A pair of fences of which one side is rare. A light fence is ordered against every heavy one as if both were
 // sequentially consistent fences; two light ones are not ordered against each other. After P1202 and folly. The heavy

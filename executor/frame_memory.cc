@@ -1,0 +1,236 @@
+#include "executor/frame_memory.hpp"
+
+#include <new>
+#include <utility>
+
+namespace brigade::detail {
+
+frame_heap::~frame_heap() {
+    part_with_all();
+}
+
+// Fills the empty magazine.
+void frame_heap::load(unsigned size_class) {
+    bin& b = bins_[size_class];
+    if (b.second.top != nullptr) {
+        b.loaded = std::exchange(b.second, {});
+        return;
+    }
+    frame_page& page = page_with_blocks(size_class);
+    b.loaded.count = page.take(frame_sizes::table.rows[size_class].magazine, b.loaded.top);
+}
+
+// Makes room in the full one.
+void frame_heap::unload(unsigned size_class) noexcept {
+    bin& b = bins_[size_class];
+    empty(b.second);
+    b.second = std::exchange(b.loaded, {});
+}
+
+void frame_heap::empty(magazine& m) noexcept {
+    frame_block* first = std::exchange(m, {}).top;
+    while (first != nullptr) {
+        frame_page& page = *frame_page::of(first);
+        frame_block* last = first;
+        frame_block* next = frame_block::after(last);
+        std::uint32_t run = 1;
+        for (; next != nullptr && frame_page::of(next) == &page; next = frame_block::after(last)) {
+            last = next;
+            ++run;
+        }
+        put(page, first, last, run);
+        first = next;
+    }
+}
+
+void frame_heap::put(frame_page& page, frame_block* first, frame_block* last, std::uint32_t run) noexcept {
+    if (page.belongs_to(this)) {
+        if (page.put(first, last, run) && bins_[page.size_class()].current != &page) {
+            unlink_spare(page);
+            keep_unused(page);
+        }
+        return;
+    }
+    const frame_pool::outcome done = pool_.give_back(page, first, last, run);
+    if (done.adopted != nullptr) {
+        adopt(*done.adopted);
+    } else if (done.unused != nullptr) {
+        keep_unused(*done.unused);
+    }
+}
+
+// The current page, after it has been replaced if it has run out.
+frame_page& frame_heap::page_with_blocks(unsigned size_class) {
+    bin& b = bins_[size_class];
+    // Fewer than an eighth are not worth the exchange: they make others come sooner, as part of an unlisted page.
+    const std::uint32_t worth = (frame_sizes::table.rows[size_class].blocks + 7) / 8;
+    if (b.current != nullptr && b.current->refill(worth)) {
+        return *b.current;
+    }
+    frame_page& next = next_page(size_class);
+    if (b.current != nullptr) {
+        pool_.part_with(*b.current);
+    }
+    b.current = &next;
+    [[maybe_unused]] const bool has_some = next.refill(1);
+    sync::invariant("FRM4", [has_some] { return has_some; });
+    return next;
+}
+
+frame_page& frame_heap::next_page(unsigned size_class) {
+    if (frame_page* const spare = bins_[size_class].spares) {
+        unlink_spare(*spare);
+        return *spare;
+    }
+    if (frame_page* const listed = pool_.take_listed(size_class, this)) {
+        return *listed;
+    }
+    if (reserve_ != nullptr) {
+        frame_page& page = *std::exchange(reserve_, reserve_->next);
+        --reserve_count_;
+        page.format(size_class, this);
+        return page;
+    }
+    return pool_.take_unused(size_class, this);
+}
+
+void frame_heap::adopt(frame_page& page) noexcept {
+    bin& b = bins_[page.size_class()];
+    if (b.spare_count == most_spares) {
+        pool_.part_with(page);
+        return;
+    }
+    page.set_owner(this);
+    page.previous = nullptr;
+    page.next = std::exchange(b.spares, &page);
+    if (page.next != nullptr) {
+        page.next->previous = &page;
+    }
+    ++b.spare_count;
+}
+
+void frame_heap::unlink_spare(frame_page& page) noexcept {
+    bin& b = bins_[page.size_class()];
+    (page.previous != nullptr ? page.previous->next : b.spares) = page.next;
+    if (page.next != nullptr) {
+        page.next->previous = page.previous;
+    }
+    --b.spare_count;
+}
+
+void frame_heap::keep_unused(frame_page& page) noexcept {
+    if (reserve_count_ == most_reserve) {
+        pool_.release(page);
+        return;
+    }
+    page.next = std::exchange(reserve_, &page);
+    ++reserve_count_;
+}
+
+void frame_heap::shrink_reserve(unsigned most) noexcept {
+    while (reserve_count_ > most) {
+        --reserve_count_;
+        pool_.release(*std::exchange(reserve_, reserve_->next));
+    }
+}
+
+void frame_heap::settle() noexcept {
+    for (bin& b : bins_) {
+        empty(b.loaded);
+        empty(b.second);
+        while (frame_page* const spare = b.spares) {
+            unlink_spare(*spare);
+            pool_.part_with(*spare);
+        }
+    }
+    shrink_reserve(reserve_at_rest);
+}
+
+void frame_heap::part_with_all() noexcept {
+    settle();
+    for (bin& b : bins_) {
+        if (b.current != nullptr) {
+            pool_.part_with(*std::exchange(b.current, nullptr));
+        }
+    }
+    shrink_reserve(0);
+}
+
+frame_pool& process_frame_pool() {
+    return sync::process_wide<frame_pool>();
+}
+
+namespace {
+
+void end_this_heap() noexcept {
+    delete sync::thread_pointer<frame_heap>::get();
+    sync::thread_pointer<frame_heap>::set(nullptr);
+}
+
+frame_heap* start_this_heap() noexcept {
+    auto* const heap = new (std::nothrow) frame_heap(process_frame_pool());
+    if (heap != nullptr) {
+        sync::thread_pointer<frame_heap>::set(heap);
+        sync::at_thread_end(end_this_heap);
+    }
+    return heap;
+}
+
+[[gnu::noinline]] void* allocate_rarely(frame_heap* heap, std::size_t size) {
+    if (size > frame_sizes::largest) {
+        return process_frame_pool().take_large(size);
+    }
+    if (heap == nullptr) {
+        heap = start_this_heap();
+        if (heap == nullptr) {
+            throw std::bad_alloc();
+        }
+    }
+    return heap->allocate(size);
+}
+
+[[gnu::noinline]] void free_rarely(frame_heap* heap, void* frame, std::size_t size) noexcept {
+    frame_pool& pool = process_frame_pool();
+    if (size > frame_sizes::largest) {
+        pool.release_large(frame);
+    } else if (heap != nullptr || (heap = start_this_heap()) != nullptr) {
+        heap->free(frame, size);
+    } else {
+        pool.release_block(frame, size);
+    }
+}
+
+}  // namespace
+
+[[gnu::noinline]] void* allocate_frame(std::size_t size) {
+    frame_heap* const heap = sync::thread_pointer<frame_heap>::get();
+    if (heap == nullptr || size > frame_sizes::largest) [[unlikely]] {
+        return allocate_rarely(heap, size);
+    }
+    return heap->allocate(size);
+}
+
+[[gnu::noinline]] void free_frame(void* frame, std::size_t size) noexcept {
+    frame_heap* const heap = sync::thread_pointer<frame_heap>::get();
+    if (heap == nullptr || size > frame_sizes::largest) [[unlikely]] {
+        free_rarely(heap, frame, size);
+        return;
+    }
+    heap->free(frame, size);
+}
+
+bool settle_frames() noexcept {
+    if (frame_heap* const heap = sync::thread_pointer<frame_heap>::get()) {
+        heap->settle();
+    }
+    return process_frame_pool().has_excess();
+}
+
+bool give_back_some_frames() noexcept {
+    if (frame_heap* const heap = sync::thread_pointer<frame_heap>::get()) {
+        heap->part_with_all();
+    }
+    return process_frame_pool().give_back_some();
+}
+
+}  // namespace brigade::detail
