@@ -105,11 +105,15 @@ void detail::executor_parts::end_threads(scheduler::phase how) {
 }
 
 void detail::executor_parts::report(const char* what) {
+    const std::vector<std::string> lines = registry.describe(10);
+    if (lines.empty()) {
+        return;  // its threads are on their way out
+    }
     std::string text = "brigade: executor '" + options.name + "' " + what + "\n";
-    for (const std::string& line : registry.describe(10)) {
+    for (const std::string& line : lines) {
         text += "  " + line + "\n";
     }
-    std::fputs(text.c_str(), stderr);
+    sync::say(text.c_str());
 }
 
 executor::executor(executor_options options)

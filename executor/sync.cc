@@ -124,6 +124,10 @@ void asymmetric_fence_heavy() noexcept {
     }
 }
 
+void say(const char* text) noexcept {
+    std::fputs(text, stderr);
+}
+
 void invariant_broken(const char* name, const std::source_location& where) noexcept {
     std::fprintf(stderr, "brigade: %s:%u: the invariant %s does not hold\n", where.file_name(), where.line(), name);
     std::terminate();

@@ -121,6 +121,9 @@ inline void reuse([[maybe_unused]] void* block, [[maybe_unused]] std::size_t siz
 #endif
 }
 
+// Writes to standard error.
+void say(const char* text) noexcept;
+
 // Where assertions are on: ends the process with the invariant's name when it does not hold. `name` is that of the
 // prose that heads the file.
 [[noreturn]] void invariant_broken(const char* name, const std::source_location& where) noexcept;
