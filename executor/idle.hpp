@@ -78,6 +78,7 @@ private:
     static constexpr std::uint64_t awake(std::uint64_t word) noexcept { return word >> 32; }
 
     unsigned pop_sleeper() noexcept;
+    [[nodiscard]] bool all_are_counted() const noexcept;  // IDLE3, with the lock held
 
     const std::uint64_t workers_;
     alignas(sync::cache_line) sync::atomic<std::uint64_t> word_;

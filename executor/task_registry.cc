@@ -26,6 +26,7 @@ void task_registry::add(spawn_state& state, const char* type_name) {
     shard& home = shards_[entry.shard];
     {
         const sync::lock lock(home.mutex);
+        sync::invariant("REG1", [&] { return entry.previous == nullptr && home.first != &entry; });
         entry.id = ++home.added * shards_.size() + entry.shard;
         entry.next = home.first;
         if (entry.next != nullptr) {
@@ -44,6 +45,7 @@ void task_registry::remove(spawn_state& state) noexcept {
     live_entry& entry = state;
     shard& home = shards_[entry.shard];
     const sync::lock lock(home.mutex);
+    sync::invariant("REG1", [&] { return (entry.previous != nullptr ? entry.previous->next : home.first) == &entry; });
     (entry.previous != nullptr ? entry.previous->next : home.first) = entry.next;
     if (entry.next != nullptr) {
         entry.next->previous = entry.previous;
