@@ -1,16 +1,21 @@
 // What the models of the runtime share.
 #pragma once
 
+#include <array>
+#include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <stdexcept>
 #include <utility>
 
+#include <brigade/detail/promise.hpp>
 #include <brigade/detail/spawn_state.hpp>
 #include <brigade/executor.hpp>
 #include <brigade/stop.hpp>
 #include <brigade/task.hpp>
 
+#include "executor/idle.hpp"
 #include "executor/task_registry.hpp"
 #include "tests/explore/model.hpp"
 
@@ -18,7 +23,7 @@ namespace explore {
 
 // For models of whole executors: nothing fails without a reason and no limit passes before its time, so that the
 // schedules are spent on the order of steps.
-[[nodiscard]] inline settings orders_only(unsigned preemptions = 1, std::uint64_t schedules = 3'000) {
+[[nodiscard]] inline settings orders_only(unsigned preemptions = 1, std::uint64_t schedules = 2'000) {
     settings s;
     s.preemptions = preemptions;
     s.exhaustive = schedules;
@@ -75,6 +80,34 @@ public:
 
 private:
     void destroy() noexcept override { delete this; }
+};
+
+// What executor::current() gives on the threads of a part that is modelled without an executor; nobody looks into it.
+[[nodiscard]] inline brigade::executor& no_executor() noexcept {
+    alignas(brigade::executor) static std::array<std::byte, sizeof(brigade::executor)> place{};
+    return *reinterpret_cast<brigade::executor*>(place.data());
+}
+
+// A coroutine that nobody waits for and that frees itself at its end. It is posted by hand.
+struct stray {
+    struct promise_type : brigade::detail::promise_base {
+        stray get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+        [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+        [[nodiscard]] std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+    };
+    std::coroutine_handle<promise_type> handle;
+};
+
+// An event that happens once, for one thread that waits for it. What happened before is seen by that thread.
+class event {
+public:
+    void happen() noexcept { token_.unpark(); }
+    void wait() noexcept { token_.wait(); }
+
+private:
+    brigade::detail::parker token_;
 };
 
 }  // namespace explore
