@@ -1,7 +1,5 @@
 #include "executor/idle.hpp"
 
-#include <cassert>
-
 namespace brigade::detail {
 
 idle::idle(unsigned workers) : workers_(workers), word_(workers * one_awake) {
@@ -20,14 +18,14 @@ bool idle::start_searching() noexcept {
 
 bool idle::stop_searching() noexcept {
     const std::uint64_t before = word_.fetch_sub(one_searching, std::memory_order_relaxed);
-    assert(searching(before) >= 1);
+    sync::invariant("IDLE3", [&] { return searching(before) >= 1; });
     return searching(before) == 1;
 }
 
 void idle::sleep(unsigned worker, bool searching) noexcept {
     {
         const sync::lock lock(mutex_);
-        assert(awake(word_.load(std::memory_order_relaxed)) + sleepers_.size() == workers_);  // IDLE3
+        sync::invariant("IDLE3", [this] { return all_are_counted(); });
         word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_relaxed);
         sleepers_.push_back(worker);
     }
@@ -58,8 +56,14 @@ unsigned idle::pop_sleeper() noexcept {
     const unsigned worker = sleepers_.back();  // the one that has slept least: its caches are the warmest
     sleepers_.pop_back();
     word_.fetch_add(one_awake + one_searching, std::memory_order_relaxed);  // IDLE3
-    assert(awake(word_.load(std::memory_order_relaxed)) + sleepers_.size() == workers_);
+    sync::invariant("IDLE3", [this] { return all_are_counted(); });
     return worker;
+}
+
+bool idle::all_are_counted() const noexcept {
+    // Relaxed: the lock is held, and under it alone the number of the awake changes.
+    const std::uint64_t word = word_.load(std::memory_order_relaxed);
+    return awake(word) + sleepers_.size() == workers_ && searching(word) <= awake(word);
 }
 
 }  // namespace brigade::detail

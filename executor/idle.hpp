@@ -107,6 +107,7 @@ private:
         return searching(word) == 0 && awake(word) != workers_;
     }
     unsigned pop_sleeper() noexcept;
+    [[nodiscard]] bool all_are_counted() const noexcept;  // IDLE3, with the lock held
 
     const std::uint64_t workers_;
     alignas(sync::cache_line) sync::atomic<std::uint64_t> word_;

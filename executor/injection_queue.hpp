@@ -47,6 +47,7 @@ public:
             // pairs: the additions in push(), all that this count is made of.
         } while (!count_.compare_exchange_weak(counted, counted - claimed, std::memory_order_acquire,
                                                std::memory_order_relaxed));
+        sync::invariant("INJ2", [&] { return claimed <= counted; });
         for (std::size_t fetched = 0; fetched < claimed;) {
             fetched += items_.try_dequeue_bulk(out + fetched, claimed - fetched);  // INJ1: ends
         }

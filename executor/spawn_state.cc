@@ -94,7 +94,9 @@ void spawn_state::retain() noexcept {
 
 void spawn_state::release() noexcept {
     // pairs: itself; the last to leave sees everything that the other did to the state.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+    const std::uint32_t before = references_.fetch_sub(1, std::memory_order_acq_rel);
+    sync::invariant("JOIN3", [before] { return before != 0; });
+    if (before != 1) {
         return;
     }
     if (failed()) {  // JOIN4
@@ -127,6 +129,7 @@ void spawn_state::finish() noexcept {
     // pairs: release for the loads in finished() and wait(), so that they see the result; acquire for the release in
     // wait(), so that the waiter is complete. JOIN1.
     void* const seen = waiter_.exchange(&finished_mark, std::memory_order_acq_rel);
+    sync::invariant("JOIN1", [seen] { return seen != &finished_mark; });
     if (seen != nullptr && seen != &stopped_mark) {
         auto& w = *static_cast<join_waiter*>(seen);
         w.wake(w);

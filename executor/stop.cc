@@ -23,6 +23,7 @@ bool stop_source::request_stop() {
 }
 
 void stop_source::unlink(detail::stop_hook& hook) noexcept {
+    detail::sync::invariant("STOP1", [&hook] { return hook.linked_; });
     (hook.previous_ != nullptr ? hook.previous_->next_ : first_) = hook.next_;
     if (hook.next_ != nullptr) {
         hook.next_->previous_ = hook.previous_;

@@ -31,6 +31,7 @@ bool task_registry::add(spawn_state& state, const char* type_name) {
         if (home.closed) {
             return false;
         }
+        sync::invariant("REG1", [&] { return entry.previous == nullptr && home.first != &entry; });
         entry.id = ++home.added * shards_.size() + entry.shard;
         entry.next = home.first;
         if (entry.next != nullptr) {
@@ -50,6 +51,7 @@ void task_registry::remove(spawn_state& state) noexcept {
     live_entry& entry = state;
     shard& home = shards_[entry.shard];
     const sync::lock lock(home.mutex);
+    sync::invariant("REG1", [&] { return (entry.previous != nullptr ? entry.previous->next : home.first) == &entry; });
     (entry.previous != nullptr ? entry.previous->next : home.first) = entry.next;
     if (entry.next != nullptr) {
         entry.next->previous = entry.previous;

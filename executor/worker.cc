@@ -167,6 +167,7 @@ void worker::stop_searching() noexcept {
 }
 
 void worker::sleep() noexcept {
+    sync::invariant("WRK2", [this] { return next_ == nullptr && !transfer_; });
     ++parked_;
     home_.idlers().sleep(index_, std::exchange(searching_, false));
     // S2: everything, once more, now that producers can see the sleeper.

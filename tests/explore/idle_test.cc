@@ -1,0 +1,373 @@
+// Models of parking, and of the protocol that must not lose a wake-up: a few lines stand for each worker.
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "tests/explore/parts_of_models.hpp"
+
+#include "executor/idle.hpp"
+
+namespace explore {
+namespace {
+
+using brigade::detail::idle;
+using brigade::detail::parker;
+namespace sync = brigade::detail::sync;
+
+// ---------------------------------------------------------------------------------------------------------- parker
+
+MODEL(parker_model, a_token_before_the_wait_is_kept) {
+    parker p;
+    p.unpark();
+    p.wait();
+}
+
+MODEL(parker_model, the_wait_ends_whenever_the_token_comes) {
+    parker p;
+    const model_thread waker([&] { p.unpark(); });
+    p.wait();
+}
+
+MODEL(parker_model, who_is_woken_sees_what_the_waker_wrote) {
+    parker p;
+    int payload = 0;
+    const model_thread waker([&] {
+        payload = 1;
+        p.unpark();
+    });
+    p.wait();
+    require(payload == 1, "written before the wake-up");
+}
+
+MODEL(parker_model, each_of_two_waits_needs_a_token_of_its_own) {
+    parker p;
+    sync::atomic<int> rounds{0};
+    {
+        const model_thread waker([&] {
+            p.unpark();
+            // pairs: the store below; as the owner enters the stack under the lock under which it is taken off.
+            while (rounds.load(std::memory_order_acquire) == 0) {
+                sync::yield_thread();
+            }
+            p.unpark();
+        });
+        p.wait();
+        rounds.store(1, std::memory_order_release);  // pairs: the load above
+        p.wait();
+    }
+}
+
+MODEL_WITH(parker_model, a_wait_outlasts_returns_without_a_reason, [] {
+    settings s;
+    s.bounds.spurious = 3;
+    return s;
+}()) {
+    parker p;
+    bool woken = false;
+    const model_thread waker([&] {
+        woken = true;
+        p.unpark();
+    });
+    p.wait();
+    require(woken, "only the token ends the wait");
+}
+
+MODEL(parker_model, two_parked_threads_are_woken_one_by_one) {
+    std::array<parker, 2> parkers;
+    int payload = 0;
+    const model_thread other([&] {
+        parkers[1].wait();
+        require(payload == 1, "handed on");
+        parkers[0].unpark();
+    });
+    payload = 1;
+    parkers[1].unpark();
+    parkers[0].wait();
+}
+
+// ------------------------------------------------------------------------------------------------------------ idle
+
+// Workers as idle.hpp sees them. Tasks are numbers in a counter, so that nothing but the protocol orders anything.
+struct small_world {
+    explicit small_world(unsigned workers) : idlers(workers), parkers(std::make_unique<parker[]>(workers)) {}
+
+    void wake_one() {
+        if (const std::optional<unsigned> sleeper = idlers.pick()) {
+            parkers[*sleeper].unpark();
+        }
+    }
+    void produce() {
+        tasks.fetch_add(1, std::memory_order_relaxed);  // P1; P2 orders it
+        wake_one();
+    }
+    [[nodiscard]] bool take() {
+        int seen = tasks.load(std::memory_order_relaxed);
+        while (seen > 0) {
+            if (tasks.compare_exchange_weak(seen, seen - 1, std::memory_order_relaxed)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    void stop() {
+        stopping.store(true, std::memory_order_release);  // pairs: the load in work()
+        while (const std::optional<unsigned> sleeper = idlers.pick_any()) {
+            parkers[*sleeper].unpark();
+        }
+    }
+    // As worker::sleep().
+    void sleep(unsigned me, bool searching) {
+        idlers.sleep(me, searching);
+        // pairs: the store in stop()
+        if (tasks.load(std::memory_order_relaxed) > 0 || stopping.load(std::memory_order_acquire)) {
+            wake_one();
+        }
+        parkers[me].wait();
+    }
+    // Takes tasks until it has `enough`, or the stop. As worker::find_work().
+    int work(unsigned me, int enough) {
+        int done = 0;
+        bool searching = false;
+        while (done < enough) {
+            if (!searching) {
+                searching = idlers.start_searching();
+            }
+            if (take()) {
+                if (searching && idlers.stop_searching()) {
+                    wake_one();
+                }
+                searching = false;
+                ++done;
+            } else if (stopping.load(std::memory_order_acquire)) {  // pairs: the store in stop()
+                break;
+            } else {
+                sleep(me, searching);
+                searching = true;
+            }
+        }
+        if (searching && idlers.stop_searching()) {
+            wake_one();
+        }
+        return done;
+    }
+
+    idle idlers;
+    std::unique_ptr<parker[]> parkers;
+    sync::atomic<int> tasks{0};
+    sync::atomic<bool> stopping{false};
+};
+
+MODEL(idle_model, a_task_published_while_the_only_worker_goes_to_sleep_is_seen) {
+    small_world w(1);
+    const model_thread producer([&] { w.produce(); });
+    require(w.work(0, 1) == 1, "IDLE1: one of them acts");
+}
+
+MODEL(idle_model, the_producer_sees_a_sleeper_or_the_sleeper_sees_the_task) {
+    small_world w(1);
+    std::optional<unsigned> picked;
+    bool found = false;
+    {
+        const model_thread producer([&] {
+            w.tasks.store(1, std::memory_order_relaxed);  // ordered by pick()
+            picked = w.idlers.pick();
+        });
+        w.idlers.sleep(0, false);
+        found = w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by sleep()
+    }
+    require(picked.has_value() || found, "IDLE1");
+}
+
+MODEL(idle_model, two_producers_wake_one_sleeper_once) {
+    small_world w(1);
+    w.idlers.sleep(0, false);
+    std::array<std::optional<unsigned>, 2> picked;
+    {
+        const model_thread first([&] { picked[0] = w.idlers.pick(); });
+        picked[1] = w.idlers.pick();
+    }
+    require(picked[0].has_value() != picked[1].has_value(), "IDLE3: who is woken has been taken off the stack");
+}
+
+MODEL(idle_model, two_producers_wake_at_most_one_of_two_while_that_one_searches) {
+    small_world w(2);
+    w.idlers.sleep(0, false);
+    w.idlers.sleep(1, false);
+    std::array<std::optional<unsigned>, 2> picked;
+    {
+        const model_thread first([&] { picked[0] = w.idlers.pick(); });
+        picked[1] = w.idlers.pick();
+    }
+    require(picked[0].has_value() != picked[1].has_value(), "the one that is woken searches for both");
+}
+
+MODEL(idle_model, the_one_that_has_slept_least_is_woken) {
+    small_world w(2);
+    w.idlers.sleep(0, false);
+    std::optional<unsigned> picked;
+    {
+        const model_thread other([&] { w.idlers.sleep(1, false); });
+        picked = w.idlers.pick_any();
+    }
+    require(picked.has_value(), "one sleeps already");
+    const std::optional<unsigned> rest = w.idlers.pick_any();
+    require(rest.has_value() && *rest != *picked, "the other is still on the stack");
+    require(!w.idlers.pick_any().has_value(), "and then nobody");
+}
+
+MODEL(idle_model, at_most_half_search) {
+    small_world w(2);
+    std::array<bool, 2> searching{};
+    {
+        const model_thread other([&] { searching[1] = w.idlers.start_searching(); });
+        searching[0] = w.idlers.start_searching();
+    }
+    require(searching[0] != searching[1], "one of two");
+}
+
+MODEL(idle_model, at_most_half_of_three_search_rounded_up) {
+    small_world w(3);
+    std::array<bool, 3> searching{};
+    {
+        const model_thread first([&] { searching[1] = w.idlers.start_searching(); });
+        const model_thread second([&] { searching[2] = w.idlers.start_searching(); });
+        searching[0] = w.idlers.start_searching();
+    }
+    require(searching[0] + searching[1] + searching[2] == 2, "two of three");
+}
+
+MODEL(idle_model, one_of_two_that_stop_searching_is_the_last) {
+    small_world w(4);
+    require(w.idlers.start_searching() && w.idlers.start_searching(), "two of four may");
+    std::array<bool, 2> last{};
+    {
+        const model_thread other([&] { last[1] = w.idlers.stop_searching(); });
+        last[0] = w.idlers.stop_searching();
+    }
+    require(last[0] != last[1], "IDLE2: one of them wakes another");
+}
+
+MODEL(idle_model, a_producer_wakes_nobody_while_somebody_searches) {
+    small_world w(2);
+    w.idlers.sleep(1, false);
+    require(w.idlers.start_searching(), "nobody else does");
+    bool last = false;
+    std::optional<unsigned> by_producer;
+    std::optional<unsigned> by_searcher;
+    {
+        const model_thread producer([&] {
+            w.tasks.fetch_add(1, std::memory_order_relaxed);  // ordered by pick()
+            by_producer = w.idlers.pick();
+        });
+        last = w.idlers.stop_searching();
+        by_searcher = last ? w.idlers.pick() : std::nullopt;
+    }
+    require(last, "it was the only one");
+    require(by_producer.has_value() != by_searcher.has_value(), "IDLE2: one of them wakes the sleeper");
+}
+
+MODEL(idle_model, a_searcher_that_goes_to_sleep_sees_the_task_of_who_relied_on_it) {
+    small_world w(2);
+    w.idlers.sleep(1, false);
+    require(w.idlers.start_searching(), "nobody else does");
+    std::optional<unsigned> picked;
+    bool found = false;
+    {
+        const model_thread producer([&] {
+            w.tasks.store(1, std::memory_order_relaxed);  // ordered by pick()
+            picked = w.idlers.pick();
+        });
+        w.idlers.sleep(0, true);
+        found = w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by sleep()
+    }
+    require(picked.has_value() || found, "IDLE2");
+}
+
+MODEL(idle_model, two_tasks_for_one_worker_that_sleeps_in_between) {
+    small_world w(1);
+    const model_thread producer([&] {
+        w.produce();
+        w.produce();
+    });
+    require(w.work(0, 2) == 2, "both");
+}
+
+MODEL(idle_model, two_producers_for_one_worker) {
+    small_world w(1);
+    const model_thread first([&] { w.produce(); });
+    const model_thread second([&] { w.produce(); });
+    require(w.work(0, 2) == 2, "both");
+}
+
+MODEL_WITH(idle_model, two_tasks_for_two_workers, thorough(2, 6'000)) {
+    small_world w(2);
+    const model_thread other([&] { w.work(1, 1); });
+    const model_thread producer([&] {
+        w.produce();
+        w.produce();
+    });
+    require(w.work(0, 1) == 1, "each takes one, and neither sleeps for ever");
+}
+
+MODEL_WITH(idle_model, a_worker_that_finds_two_tasks_leaves_one_to_a_sleeper, thorough(2, 6'000)) {
+    small_world w(2);
+    w.tasks.store(2, std::memory_order_relaxed);  // nobody else is there yet
+    const model_thread other([&] { w.work(1, 1); });
+    require(w.work(0, 1) == 1, "the last to search wakes another");
+}
+
+MODEL(idle_model, the_stop_wakes_a_worker_that_goes_to_sleep) {
+    small_world w(1);
+    const model_thread stopper([&] { w.stop(); });
+    require(w.work(0, 1) == 0, "it ends without a task");
+}
+
+MODEL(idle_model, the_stop_wakes_both_workers) {
+    small_world w(2);
+    const model_thread other([&] { w.work(1, 1); });
+    const model_thread stopper([&] { w.stop(); });
+    w.work(0, 1);
+}
+
+MODEL_WITH(idle_model, the_stop_after_the_last_task_has_ended, thorough(2, 6'000)) {
+    small_world w(2);
+    sync::atomic<int> done{0};
+    const auto worker = [&](unsigned me) {
+        while (w.work(me, 1) == 1) {
+            done.fetch_add(1, std::memory_order_release);  // pairs: the load below
+        }
+    };
+    const model_thread first([&] { worker(0); });
+    const model_thread second([&] { worker(1); });
+    w.produce();
+    w.produce();
+    while (done.load(std::memory_order_acquire) != 2) {  // pairs: the addition above
+        sync::yield_thread();
+    }
+    w.stop();
+}
+
+MODEL(idle_model, what_the_stopper_wrote_is_seen_by_the_worker_that_ends) {
+    small_world w(1);
+    int farewell = 0;
+    const model_thread stopper([&] {
+        farewell = 1;
+        w.stop();
+    });
+    w.work(0, 1);
+    require(farewell == 1, "ordered by the flag or by the token");
+}
+
+MODEL(idle_model, a_producer_and_a_stopper_wake_the_same_sleeper_once) {
+    small_world w(1);
+    w.idlers.sleep(0, false);
+    std::array<std::optional<unsigned>, 2> picked;
+    {
+        const model_thread stopper([&] { picked[1] = w.idlers.pick_any(); });
+        picked[0] = w.idlers.pick();
+    }
+    require(picked[0].has_value() != picked[1].has_value(), "IDLE3");
+}
+
+}  // namespace
+}  // namespace explore
