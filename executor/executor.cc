@@ -1,12 +1,12 @@
 // The end of an executor, in the order of executor::shutdown():
 //   1. Intake closes, for threads that belong to no executor: `closing`.
 //   2. The registry asks every task to stop, also those that come later.
-//   3. Nothing is alive: the registry is empty before the deadline. Or it is not, and the workers leave at once instead of
-//      running what stands in their queues, and the blocking pool gives up the jobs that it has not begun.
+//   3. Nothing is alive: the registry is empty before the deadline. Or it is not, and the workers leave at once instead
+//      of running what stands in their queues, and the blocking pool gives up the jobs that it has not begun.
 //   4. Blocking pool, workers and reactor end, in this order: the first posts to the second, and a worker may start the
 //      third.
-//   5. The registry closes: intake ends for everybody. What it still holds is suspended, or stands in a queue that nobody
-//      takes from, and is destroyed, on the thread that shuts down.
+//   5. The registry closes: intake ends for everybody. What it still holds is suspended, or stands in a queue that
+//      nobody takes from, and is destroyed, on the thread that shuts down.
 // A task is destroyed where it is suspended by destroying the frame of its body, and so all frames that it awaits. The
 // root's own frame holds the result, and goes when the handle does.
 //   END1  When step 5 begins no thread of the executor is left, so nothing of a task runs, and nothing resumes one.

@@ -1,9 +1,9 @@
 // The workers of one executor and what they share: the injection queue, the idle protocol, the stop flag.
 //
 // The end: `phase_` is set and everybody is woken. In `draining` each worker runs what it still finds and leaves, in
-// `leaving` it leaves when the coroutine that it runs has returned to it. The threads are joined. Last the destructor waits
-// for threads of other executors that are still inside post(): the task that they posted may have been the last, and
-// have ended, while they are on their way out.
+// `leaving` it leaves when the coroutine that it runs has returned to it. The threads are joined. Last the destructor
+// waits for threads of other executors that are still inside post(): the task that they posted may have been the last,
+// and have ended, while they are on their way out.
 //   SCH1  The phase only grows. A worker looks at it before it takes a coroutine (leaving) and, with nothing to run,
 //         before it sleeps and after it has entered the stack of sleepers (draining).
 #pragma once

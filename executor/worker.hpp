@@ -83,7 +83,7 @@ private:
     static constexpr std::size_t largest_batch = sync::sizes::batch;
     static constexpr std::size_t ready_enough = sync::sizes::ready_enough;
     static constexpr unsigned budget_of_a_task = 128;
-    static constexpr sync::clock::duration fork_patience = std::chrono::microseconds(10);
+    static constexpr sync::clock::duration fork_patience = sync::sizes::fork_patience;
 
     // Written by the owner alone, read by anyone.
     class counter {

@@ -27,6 +27,7 @@ struct pool : blocking_pool {
 
 // Counts its runs in plain memory and tells of them.
 struct counting_job final : blocking_job_base {
+    void give_up() noexcept override {}
     void run() noexcept override {
         ++runs;
         done.happen();
@@ -52,6 +53,7 @@ MODEL(pool_model, the_job_sees_what_was_written_before_it_was_submitted) {
     int seen = 0;
     struct reading_job final : blocking_job_base {
         reading_job(int& from, int& to) : payload(from), seen(to) {}
+        void give_up() noexcept override {}
         void run() noexcept override { seen = payload; }
         int& payload;
         int& seen;
@@ -78,6 +80,7 @@ MODEL(pool_model, one_thread_runs_jobs_in_their_order) {
     std::string order;
     struct signing_job final : blocking_job_base {
         signing_job(std::string& o, char c) : order(o), name(c) {}
+        void give_up() noexcept override {}
         void run() noexcept override { order += name; }
         std::string& order;
         char name;
@@ -99,6 +102,7 @@ MODEL(pool_model, two_jobs_run_side_by_side) {
     event second;
     struct meeting_job final : blocking_job_base {
         meeting_job(event& i, event& y) : mine(i), yours(y) {}
+        void give_up() noexcept override {}
         void run() noexcept override {
             mine.happen();
             yours.wait();
@@ -183,6 +187,7 @@ MODEL_WITH(pool_model, one_idle_thread_is_not_promised_to_two_jobs, with_timeout
     event second;
     struct meeting_job final : blocking_job_base {
         meeting_job(event& i, event& y) : mine(i), yours(y) {}
+        void give_up() noexcept override {}
         void run() noexcept override {
             mine.happen();
             yours.wait();
@@ -220,6 +225,7 @@ MODEL_WITH(pool_model, the_end_of_the_pool_against_two_threads, with_timeouts(1)
 MODEL_WITH(pool_model, a_job_submits_another, with_timeouts(0)) {
     struct submitting_job final : blocking_job_base {
         submitting_job(pool& p, counting_job& n) : where(p), next(n) {}
+        void give_up() noexcept override {}
         void run() noexcept override { where.submit(next); }
         pool& where;
         counting_job& next;
@@ -235,6 +241,7 @@ MODEL_WITH(pool_model, a_job_submits_another, with_timeouts(0)) {
 MODEL_WITH(pool_model, jobs_free_themselves, with_timeouts(0)) {
     struct self_freeing_job final : blocking_job_base {
         explicit self_freeing_job(int& c) : count(c) {}
+        void give_up() noexcept override {}
         void run() noexcept override {
             ++count;
             delete this;

@@ -58,7 +58,9 @@ class hand_run_job final : public brigade::detail::spawn_state_with<int> {
 public:
     static hand_run_job& start(brigade::detail::task_registry& registry) {
         auto* const job = new hand_run_job;
-        registry.add(*job, "job");
+        if (!registry.add(*job, "job")) {
+            engine::the().fail("the registry is closed");
+        }
         return *job;
     }
     void succeed(int value) {
@@ -80,6 +82,7 @@ public:
 
 private:
     void destroy() noexcept override { delete this; }
+    void drop_body() noexcept override {}
 };
 
 // What executor::current() gives on the threads of a part that is modelled without an executor; nobody looks into it.

@@ -17,7 +17,6 @@ namespace {
 
 using brigade::executor_counters;
 using brigade::yield;
-using brigade::detail::post_forked;
 using brigade::detail::scheduler;
 using brigade::detail::worker;
 namespace sync = brigade::detail::sync;
@@ -140,21 +139,6 @@ MODEL_WITH(worker_model, ready_tasks_run_in_the_order_in_which_they_came, orders
     require(order == "abc", "first in, first out");
 }
 
-MODEL_WITH(worker_model, forked_children_run_from_the_newest_to_the_oldest, orders_only(1)) {
-    std::string order;
-    event done;
-    workers w(1);
-    const auto task = [&]() -> stray {
-        post_forked(sign_and_tell(order, 'a', done).handle);
-        post_forked(sign(order, 'b').handle);
-        post_forked(sign(order, 'c').handle);
-        co_return;
-    };
-    w.post(task().handle);
-    done.wait();
-    require(order == "cba", "last in, first out");
-}
-
 MODEL_WITH(worker_model, the_one_that_is_next_overtakes_the_ready_ones, orders_only(1)) {
     std::string order;
     event done;
@@ -219,22 +203,6 @@ MODEL_WITH(worker_model, a_task_that_yields_goes_behind_the_others, orders_only(
     w.post(task().handle);
     done.wait();
     require(order == "ay", "what was ready runs first");
-}
-
-MODEL_WITH(worker_model, a_forked_child_gets_its_turn_beside_a_task_that_only_yields, orders_only(1)) {
-    std::string order;
-    event done;
-    workers w(1);
-    const auto task = [&]() -> stray {
-        post_forked(sign(order, 'f').handle);
-        for (int i = 0; order.empty(); ++i) {
-            require(i < 20, "every eighth turn is the forked ones'");
-            co_await yield();
-        }
-        done.happen();
-    };
-    w.post(task().handle);
-    done.wait();
 }
 
 MODEL_WITH(worker_model, a_task_from_outside_gets_its_turn_beside_a_task_that_only_yields, orders_only(1)) {
@@ -303,29 +271,6 @@ MODEL_WITH(worker_model, a_ready_task_is_stolen_from_a_worker_that_computes, ord
     const auto task = [&]() -> stray {
         payload = 1;
         w.post(thief().handle);
-        stolen.wait();  // WRK1
-        done.happen();
-        co_return;
-    };
-    w.post(task().handle);
-    done.wait();
-    require(seen == 1, "with all that was written before");
-}
-
-MODEL_WITH(worker_model, a_forked_child_is_stolen_from_a_worker_that_computes, orders_only(1)) {
-    event done;
-    event stolen;
-    int payload = 0;
-    int seen = 0;
-    workers w(2);
-    const auto child = [&]() -> stray {
-        seen = payload;
-        stolen.happen();
-        co_return;
-    };
-    const auto task = [&]() -> stray {
-        payload = 1;
-        post_forked(child().handle);
         stolen.wait();  // WRK1
         done.happen();
         co_return;

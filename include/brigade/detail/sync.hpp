@@ -45,8 +45,9 @@ struct sizes {
     static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
     static constexpr std::size_t ready_enough = 256;  // tasks of a worker beyond which it injects reluctantly
     static constexpr std::size_t registry_shards = 16;
-    static constexpr std::size_t frame_page = 64 * 1024;  // bytes; a power of two
-    static constexpr std::size_t frame_magazine = 32;     // frames that move together between a thread and a page
+    static constexpr std::chrono::nanoseconds fork_patience{10'000};  // that ready tasks have with one that forks
+    static constexpr std::size_t frame_page = 64 * 1024;              // bytes; a power of two
+    static constexpr std::size_t frame_magazine = 32;  // frames that move together between a thread and a page
 };
 
 // Sleeps while `word` holds `expected`. May return early or for no reason: callers loop on their own condition.

@@ -292,6 +292,7 @@ struct sizes {
     static constexpr std::size_t batch = 2;
     static constexpr std::size_t ready_enough = 4;
     static constexpr std::size_t registry_shards = 2;
+    static constexpr std::chrono::nanoseconds fork_patience{0};
     static constexpr std::size_t frame_page = 2048;
     static constexpr std::size_t frame_magazine = 2;
 };
