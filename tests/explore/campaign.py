@@ -160,9 +160,9 @@ def judge(killers):
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", nargs="+")
-    parser.add_argument("--factor", type=int, default=100)
+    parser.add_argument("--factor", type=float, default=100)
     parser.add_argument("--mutants", default="all")
-    parser.add_argument("--mutant-factor", type=int, default=2)
+    parser.add_argument("--mutant-factor", type=float, default=2)
     options = parser.parse_args(arguments)
 
     with tempfile.TemporaryDirectory() as folder:

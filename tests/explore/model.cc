@@ -72,18 +72,22 @@ void prepare() {
 
 report search(const settings& s, const std::function<void()>& body) {
     prepare();
-    const std::uint64_t factor = number_setting("BRIGADE_EXPLORE_FACTOR", 1);
+    const std::optional<std::string> given = setting("BRIGADE_EXPLORE_FACTOR");
+    const double factor = given ? std::stod(*given) : 1;
+    const auto scaled = [factor](std::uint64_t n) {
+        return static_cast<std::uint64_t>(static_cast<double>(n) * factor);
+    };
     const std::uint64_t seed = number_setting("BRIGADE_EXPLORE_SEED", 1);
     report r;
-    const std::unique_ptr<choices> all = exhaustive_search(s.preemptions, s.exhaustive * factor);
+    const std::unique_ptr<choices> all = exhaustive_search(s.preemptions, scaled(s.exhaustive));
     if (!run_all(*all, s, body, r)) {
         return r;
     }
     r.complete = all->complete();
-    if (r.complete || !run_all(*random_search(seed, s.random * factor), s, body, r)) {
+    if (r.complete || !run_all(*random_search(seed, scaled(s.random)), s, body, r)) {
         return r;
     }
-    run_all(*pct_search(seed, s.pct * factor, s.pct_depth), s, body, r);
+    run_all(*pct_search(seed, scaled(s.pct), s.pct_depth), s, body, r);
     return r;
 }
 

@@ -12,7 +12,7 @@
 // nothing by anything but what it computes. docs/model-tests.md says how to write one and how to read a failure.
 //
 // Environment (see tests/explore/README in docs/model-tests.md):
-//   BRIGADE_EXPLORE_FACTOR=n      n times as many schedules
+//   BRIGADE_EXPLORE_FACTOR=x      x times as many schedules
 //   BRIGADE_EXPLORE_REPLAY=text   only this schedule, as a failure printed it, with its steps
 //   BRIGADE_EXPLORE_SEED=n        where the dice begin
 //   BRIGADE_EXPLORE_MUTANT=name   with a memory order weakened
