@@ -117,7 +117,9 @@ void memory_model::acquire(unsigned thread, const store_record& s, std::memory_o
 }
 
 std::uint64_t memory_model::load(location& l, unsigned thread, std::memory_order order) {
-    const std::size_t oldest = oldest_fair(l, thread, oldest_readable(l, thread, is_sc(order)));
+    const std::size_t possible = oldest_readable(l, thread, is_sc(order));
+    const std::size_t oldest = oldest_fair(l, thread, possible);
+    hurried_ = oldest != possible;
     const std::size_t count = l.stores.size() - oldest;
     std::size_t chosen = 0;
     if (!futures_) {

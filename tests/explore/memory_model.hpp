@@ -107,6 +107,9 @@ public:
     // Whether this run has taken a value from the future that never came: it is no execution.
     [[nodiscard]] bool infeasible() const noexcept { return infeasible_; }
     void finish();
+    // Whether the last load was kept from reading a store only because it had read that often enough: taken before the
+    // newer stores, it could.
+    [[nodiscard]] bool was_hurried() const noexcept { return hurried_; }
 
     void start_thread(unsigned thread, unsigned parent);
     void join_thread(unsigned thread, unsigned ended) { threads_[thread].now.join(threads_[ended].now); }
@@ -169,6 +172,7 @@ private:
     bool futures_ = false;
     bool early_stores_ = true;
     bool infeasible_ = false;
+    bool hurried_ = false;
     std::array<thread_state, max_threads> threads_;
     vector_clock before_sc_fences_;  // what happened before some sequentially consistent fence
     vector_clock sc_accesses_;       // the last sequentially consistent access of each thread

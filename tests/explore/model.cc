@@ -75,7 +75,7 @@ report search(const settings& s, const std::function<void()>& body) {
     const std::uint64_t factor = number_setting("BRIGADE_EXPLORE_FACTOR", 1);
     const std::uint64_t seed = number_setting("BRIGADE_EXPLORE_SEED", 1);
     report r;
-    const std::unique_ptr<choices> all = exhaustive_search(s.preemptions, s.exhaustive * factor);
+    const std::unique_ptr<choices> all = exhaustive_search(s.preemptions, s.exhaustive * factor, s.reduce);
     if (!run_all(*all, s, body, r)) {
         return r;
     }
