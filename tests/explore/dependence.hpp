@@ -43,8 +43,8 @@ public:
     }
     // The step of `thread` that touched the object has stored into it.
     void note_store(unsigned thread, conflict_record& object) { object.store_order = order_[thread]; }
-    // The load of a step that did not reverse has read what was stored last, so it is ordered behind that after all: but
-    // not behind a compare-exchange that has failed since.
+    // The load of a step that did not reverse has read what was stored last, so it is ordered behind that after all;
+    // but not behind a compare-exchange that has failed since.
     void order_after_store(unsigned thread, const conflict_record& object) { order_[thread].join(object.store_order); }
 
     // Order without conflict: unlock, wake-up, end of a thread.

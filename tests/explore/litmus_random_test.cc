@@ -25,6 +25,18 @@ public:
         return p;
     }
 
+    program next_without_updates(unsigned threads, unsigned length) {
+        program p(threads);
+        int value = 0;
+        for (thread_code& t : p) {
+            for (unsigned left = 1 + roll(length); left != 0; --left) {
+                t.push_back(roll(2) == 0 ? load(roll(2), one_of(rlx, rlx, acq, sc))
+                                         : store(roll(2), ++value, one_of(rlx, rlx, rel, sc)));
+            }
+        }
+        return p;
+    }
+
 private:
     unsigned roll(unsigned sides) { return static_cast<unsigned>(dice_() % sides); }
     template <class... Order>
@@ -79,6 +91,12 @@ TEST(litmus_random, three_threads) {
 }
 TEST(litmus_random, three_threads_with_fences) {
     try_many(3, 3, true, false, 200);
+}
+TEST(litmus_random, load_buffering) {
+    programs source(number_setting("BRIGADE_EXPLORE_SEED", 1));
+    for (std::uint64_t i = 0; i < 300 * number_setting("BRIGADE_EXPLORE_FACTOR", 1) && !HasFailure(); ++i) {
+        expect_all_and_no_more(source.next_without_updates(2, 3), true, 1'000);
+    }
 }
 TEST(litmus_random, asymmetric_fences) {
     try_many(2, 4, false, true, 200);

@@ -152,7 +152,7 @@ void memory_model::store(location& l, unsigned thread, std::memory_order order, 
     const std::size_t place = candidates_[choices_.choose(choice_kind::value, candidates_.size())];
     insert(l, place, thread, order, value, nullptr);
     if (futures_) {
-        keep_promise(l, thread, is_release(order) || threads_[thread].has_released, value);
+        keep_promise(l, thread, order, place);
         offer_to_past_loads(l, thread, value);
     }
 }
@@ -233,7 +233,7 @@ void memory_model::heavy_fence(unsigned thread) {
 std::uint64_t memory_model::read_future(location& l, unsigned thread, std::memory_order order, std::size_t which) {
     const choices::future f = choices_.taken_future(which);
     infeasible_ = infeasible_ || l.future.pending;  // one at a time
-    l.future = {true, f.value, thread, f.writer, now(thread), is_acquire(order)};
+    l.future = {true, f.value, thread, f.writer, now(thread), is_acquire(order), is_sc(order), threads_[thread].now};
     return f.value;
 }
 
@@ -245,14 +245,25 @@ void memory_model::offer_to_past_loads(location& l, unsigned thread, std::uint64
     }
 }
 
-void memory_model::keep_promise(location& l, unsigned thread, bool release, std::uint64_t value) {
+// `place`: where the store stands now.
+void memory_model::keep_promise(location& l, unsigned thread, std::memory_order order, std::size_t place) {
     future_read& f = l.future;
-    if (!f.pending || f.writer != thread || f.value != value) {
+    store_record& s = l.stores[place];
+    if (!f.pending || f.writer != thread || f.value != s.value) {
         return;
     }
-    if (happened(thread).covers(f.reader, f.when) || (release && f.acquired)) {
+    const bool releases = is_release(order) || threads_[thread].has_released;
+    if (happened(thread).covers(f.reader, f.when) || (releases && f.acquired) || (s.is_sc && f.is_sc)) {
         infeasible_ = true;
     }
+    // The store stands behind what the reader had seen, and before what the reader has stored since.
+    for (std::size_t i = 0; i < l.stores.size(); ++i) {
+        const bool is_early = i > place && is_seen(l.stores[i], f.known.coherent, f.known.sc);
+        infeasible_ =
+            infeasible_ || is_early || (i < place && l.stores[i].thread == f.reader && l.stores[i].when > f.when);
+    }
+    s.read[f.reader] = f.when;
+    threads_[f.reader].to_acquire.join(s.message);
     f.pending = false;
 }
 

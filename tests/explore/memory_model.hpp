@@ -71,6 +71,8 @@ struct future_read {
     unsigned writer = 0;
     stamp when = 0;
     bool acquired = false;
+    bool is_sc = false;
+    knowledge known;  // to the reader, then
 };
 
 // A load that is over, to which a later store may offer its value.
@@ -166,7 +168,7 @@ private:
     void sc_fence(unsigned thread);
     std::uint64_t read_future(location& l, unsigned thread, std::memory_order order, std::size_t which);
     void offer_to_past_loads(location& l, unsigned thread, std::uint64_t value);
-    void keep_promise(location& l, unsigned thread, bool release, std::uint64_t value);
+    void keep_promise(location& l, unsigned thread, std::memory_order order, std::size_t place);
 
     choices& choices_;
     bool futures_ = false;
