@@ -188,7 +188,7 @@ void engine::fail(std::string message) {
         throw std::logic_error("outside of a model: " + message);
     }
     result_.failed = true;
-    result_.message = std::move(message);
+    result_.message = std::string(message.c_str(), message.size());  // a copy: the text may lie in the arena
     next_ = max_threads;
     for (;;) {
         switch_to_main();

@@ -49,6 +49,7 @@ struct run_result {
 // An object that threads wait for or that orders them: a lock, a condition, a thread.
 struct sync_object {
     conflict_record conflicts;
+    conflict_record unlocks;  // against attempts to lock, which can come before as well as after
     knowledge released;  // what the last to leave it knew
     vector_clock released_order;
     unsigned number = 0;

@@ -120,6 +120,12 @@ std::uint64_t memory_model::load(location& l, unsigned thread, std::memory_order
     const std::size_t possible = oldest_readable(l, thread, is_sc(order));
     const std::size_t oldest = oldest_fair(l, thread, possible);
     hurried_ = oldest != possible;
+    if (l.future.pending && l.future.reader == thread) {
+        // Behind a load from the future this one reads no older store; the same, then.
+        l.future.acquired = l.future.acquired || is_acquire(order);
+        l.future.is_sc = l.future.is_sc || is_sc(order);
+        return l.future.value;
+    }
     const std::size_t count = l.stores.size() - oldest;
     std::size_t chosen = 0;
     if (!futures_) {
@@ -130,7 +136,6 @@ std::uint64_t memory_model::load(location& l, unsigned thread, std::memory_order
         if (chosen >= count) {
             return read_future(l, thread, order, chosen - count);
         }
-        infeasible_ = infeasible_ || (l.future.pending && l.future.reader == thread);
     }
     const std::size_t index = l.stores.size() - 1 - chosen;
     note_read(l, index, thread, is_sc(order));

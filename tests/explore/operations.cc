@@ -220,9 +220,11 @@ bool engine::try_lock(sync_object& o, const std::source_location& where) {
     const outside_model outside;
     step(operation::try_lock, o.number, where);
     dependence_->touch(current_, o.conflicts, true);
+    dependence_->touch(current_, o.unlocks, false);
     if (o.held || fails_spuriously(where)) {
         return false;
     }
+    dependence_->acquire(current_, o.released_order);
     o.held = true;
     model_->learn(current_, o.released);
     model_->advance(current_);
@@ -233,6 +235,7 @@ void engine::unlock(sync_object& o, const std::source_location& where) {
     const bool was_in_model = std::exchange(in_model, false);
     trace_.push_back({.thread = current_, .what = operation::unlock, .object = o.number, .where = where});
     o.held = false;
+    dependence_->touch(current_, o.unlocks, true);
     model_->publish(current_, o.released);
     dependence_->release(current_, o.released_order);
     model_->advance(current_);
