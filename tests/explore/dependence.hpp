@@ -23,6 +23,7 @@ struct conflict_record {
     vector_clock write_order;
     vector_clock store_order;  // of the last change that stored something
     std::array<stamp, max_threads> read{};
+    std::array<stamp, max_threads> sc_read{};  // those that are in the order of sequentially consistent operations
     vector_clock read_order;
 };
 
@@ -41,6 +42,8 @@ public:
     void reverse_with_write(unsigned thread, const conflict_record& object) {
         reverse_if_concurrent(thread, object.writer, object.written);
     }
+    // Two sequentially consistent loads conflict when the second could have read something older than the first did.
+    void touch_in_sc_order(unsigned thread, conflict_record& object, bool was_overtaken);
     // The step of `thread` that touched the object has stored into it.
     void note_store(unsigned thread, conflict_record& object) { object.store_order = order_[thread]; }
     // The load of a step that did not reverse has read what was stored last, so it is ordered behind that after all;

@@ -87,10 +87,10 @@ TEST(litmus_random, two_threads_with_fences) {
     try_many(2, 4, true, false, 400);
 }
 TEST(litmus_random, three_threads) {
-    try_many(3, 2, false, false, 300);
+    try_many(3, 2, false, false, 150);
 }
 TEST(litmus_random, three_threads_with_fences) {
-    try_many(3, 3, true, false, 200);
+    try_many(3, 3, true, false, 60);
 }
 TEST(litmus_random, load_buffering) {
     programs source(number_setting("BRIGADE_EXPLORE_SEED", 1));
@@ -99,8 +99,8 @@ TEST(litmus_random, load_buffering) {
     }
 }
 TEST(litmus_random, asymmetric_fences) {
-    try_many(2, 4, false, true, 200);
-    try_many(3, 3, false, true, 200);
+    try_many(2, 4, false, true, 150);
+    try_many(3, 3, false, true, 40);
 }
 
 }  // namespace

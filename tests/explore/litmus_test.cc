@@ -151,6 +151,13 @@ TEST(litmus_iriw, readers_agree_about_independent_stores_under_seq_cst_only) {
     expect(forbidden_outcome, {1, 0, 1, 0}, iriw(sc, sc));
 }
 
+// Two loads do not commute in S: who has read a newer store keeps a later one from reading an older. The reduction once
+// took them for independent.
+TEST(litmus_iriw, a_seq_cst_load_before_another_may_read_what_is_older) {
+    expect(allowed_outcome, {7, 0, 30, 1},
+           {{store(y, 1, rel), store(x, 30, rel)}, {load(x, rlx), load(y, sc)}, {swap(x, 7, acq), load(y, sc)}});
+}
+
 TEST(litmus_iriw, fences_between_the_reads_make_readers_agree) {
     const auto iriw = [](std::memory_order f) -> program {
         return {{store(x, 1, rlx)},

@@ -84,6 +84,14 @@ std::size_t memory_model::oldest_readable(const location& l, unsigned thread, bo
     return 0;
 }
 
+// Whether the newest store that the thread may not overlook is that only by the loads of others in S.
+bool memory_model::is_overtaken(const location& l, unsigned thread, std::size_t oldest) const {
+    const knowledge& k = threads_[thread].now;
+    const store_record& s = l.stores[oldest];
+    return oldest != 0 && !is_seen(s, k.coherent, k.sc) && !is_seen(s, before_sc_fences_, {}) &&
+           !(s.is_sc && sc_accesses_.covers(s.thread, s.when));
+}
+
 // A store becomes visible after a while: a loop does not read the same stale one for ever.
 std::size_t memory_model::oldest_fair(const location& l, unsigned thread, std::size_t oldest) const {
     if (l.repetitions[thread] < most_stale_repetitions) {
@@ -120,10 +128,8 @@ std::uint64_t memory_model::load(location& l, unsigned thread, std::memory_order
     const std::size_t possible = oldest_readable(l, thread, is_sc(order));
     const std::size_t oldest = oldest_fair(l, thread, possible);
     hurried_ = oldest != possible;
-    if (l.future.pending && l.future.reader == thread) {
-        // Behind a load from the future this one reads no older store; the same, then.
-        l.future.acquired = l.future.acquired || is_acquire(order);
-        l.future.is_sc = l.future.is_sc || is_sc(order);
+    overtaken_ = is_sc(order) && is_overtaken(l, thread, possible);
+    if (reads_promise_again(l, thread, order)) {
         return l.future.value;
     }
     const std::size_t count = l.stores.size() - oldest;
@@ -240,6 +246,18 @@ std::uint64_t memory_model::read_future(location& l, unsigned thread, std::memor
     infeasible_ = infeasible_ || l.future.pending;  // one at a time
     l.future = {true, f.value, thread, f.writer, now(thread), is_acquire(order), is_sc(order), threads_[thread].now};
     return f.value;
+}
+
+// Behind a load from the future, one of the same thread reads no older store: the same, then.
+bool memory_model::reads_promise_again(location& l, unsigned thread, std::memory_order order) {
+    future_read& f = l.future;
+    if (!f.pending || f.reader != thread ||
+        std::ranges::any_of(l.stores, [&](const store_record& s) { return s.thread == thread && s.when > f.when; })) {
+        return false;
+    }
+    f.acquired = f.acquired || is_acquire(order);
+    f.is_sc = f.is_sc || is_sc(order);
+    return true;
 }
 
 void memory_model::offer_to_past_loads(location& l, unsigned thread, std::uint64_t value) {

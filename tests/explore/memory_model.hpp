@@ -112,6 +112,9 @@ public:
     // Whether the last load was kept from reading a store only because it had read that often enough: taken before the
     // newer stores, it could.
     [[nodiscard]] bool was_hurried() const noexcept { return hurried_; }
+    // Whether it was kept from reading a store only because an earlier sequentially consistent load had read a newer one:
+    // taken before that load, it could.
+    [[nodiscard]] bool was_overtaken() const noexcept { return overtaken_; }
 
     void start_thread(unsigned thread, unsigned parent);
     void join_thread(unsigned thread, unsigned ended) { threads_[thread].now.join(threads_[ended].now); }
@@ -158,6 +161,7 @@ private:
     static constexpr std::uint32_t most_stale_repetitions = 2;
 
     [[nodiscard]] std::size_t oldest_readable(const location& l, unsigned thread, bool sc) const;
+    [[nodiscard]] bool is_overtaken(const location& l, unsigned thread, std::size_t oldest) const;
     [[nodiscard]] static bool is_seen(const store_record& s, const vector_clock& accesses, const vector_clock& sc);
     void note_read(location& l, std::size_t index, unsigned thread, bool sc);
     void acquire(unsigned thread, const store_record& s, std::memory_order order);
@@ -167,6 +171,7 @@ private:
     void gather_candidates(const location& l, std::size_t oldest);
     void sc_fence(unsigned thread);
     std::uint64_t read_future(location& l, unsigned thread, std::memory_order order, std::size_t which);
+    [[nodiscard]] static bool reads_promise_again(location& l, unsigned thread, std::memory_order order);
     void offer_to_past_loads(location& l, unsigned thread, std::uint64_t value);
     void keep_promise(location& l, unsigned thread, std::memory_order order, std::size_t place);
 
@@ -175,6 +180,7 @@ private:
     bool early_stores_ = true;
     bool infeasible_ = false;
     bool hurried_ = false;
+    bool overtaken_ = false;
     std::array<thread_state, max_threads> threads_;
     vector_clock before_sc_fences_;  // what happened before some sequentially consistent fence
     vector_clock sc_accesses_;       // the last sequentially consistent access of each thread

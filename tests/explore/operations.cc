@@ -72,6 +72,9 @@ std::uint64_t engine::load(location& l, std::memory_order order, const std::sour
     if (model_->was_hurried()) {
         dependence_->reverse_with_write(current_, atomic_conflicts_[l.number]);
     }
+    if (is_sc(order)) {
+        dependence_->touch_in_sc_order(current_, atomic_conflicts_[l.number], model_->was_overtaken());
+    }
     const bool is_newest = l.last_read[current_] == l.stores.back().id + 1;
     if (l.last_read[current_] == l.next_id) {
         dependence_->order_after_store(current_, atomic_conflicts_[l.number]);
