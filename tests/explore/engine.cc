@@ -71,6 +71,7 @@ void engine::prepare(choices& c, const limits& l, const std::function<void()>& b
         dependence_.emplace(c);
     }
     model_->reset();
+    model_->allow_stale_repetitions(l.stale_reads);
     model_->allow_early_stores(l.early_stores);
     model_->allow_future_reads(l.future_reads);
     dependence_->reset();

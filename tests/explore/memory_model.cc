@@ -94,7 +94,7 @@ bool memory_model::is_overtaken(const location& l, unsigned thread, std::size_t 
 
 // A store becomes visible after a while: a loop does not read the same stale one for ever.
 std::size_t memory_model::oldest_fair(const location& l, unsigned thread, std::size_t oldest) const {
-    if (l.repetitions[thread] < most_stale_repetitions) {
+    if (l.repetitions[thread] < most_stale_repetitions_) {
         return oldest;
     }
     for (std::size_t i = oldest; i + 1 < l.stores.size(); ++i) {

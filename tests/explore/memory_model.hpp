@@ -106,6 +106,8 @@ public:
     void allow_future_reads(bool allow) noexcept { futures_ = allow; }
     // Whether a store may be placed before another's in modification order.
     void allow_early_stores(bool allow) noexcept { early_stores_ = allow; }
+    // How often in a row a thread may read the same old store: after that it has become visible.
+    void allow_stale_repetitions(std::uint32_t most) noexcept { most_stale_repetitions_ = most; }
     // Whether this run has taken a value from the future that never came: it is no execution.
     [[nodiscard]] bool infeasible() const noexcept { return infeasible_; }
     void finish();
@@ -158,8 +160,6 @@ private:
         vector_clock light;  // what happened before the last light fence
     };
 
-    static constexpr std::uint32_t most_stale_repetitions = 2;
-
     [[nodiscard]] std::size_t oldest_readable(const location& l, unsigned thread, bool sc) const;
     [[nodiscard]] bool is_overtaken(const location& l, unsigned thread, std::size_t oldest) const;
     [[nodiscard]] static bool is_seen(const store_record& s, const vector_clock& accesses, const vector_clock& sc);
@@ -178,6 +178,7 @@ private:
     choices& choices_;
     bool futures_ = false;
     bool early_stores_ = true;
+    std::uint32_t most_stale_repetitions_ = 2;
     bool infeasible_ = false;
     bool hurried_ = false;
     bool overtaken_ = false;

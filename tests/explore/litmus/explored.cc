@@ -93,7 +93,7 @@ explored_outcomes explored(const program& p, const exploration& how) {
     }
     outcome result(room);
     explored_outcomes all;
-    const limits bounds{.early_stores = true, .future_reads = how.future_reads};
+    const limits bounds{.stale_reads = how.stale_reads, .early_stores = true, .future_reads = how.future_reads};
     const std::unique_ptr<choices> search = exhaustive_search(how.preemptions, how.limit, how.reduce);
     while (search->begin()) {
         const run_result r = engine::the().run(*search, bounds, [&] { run(p, result); });

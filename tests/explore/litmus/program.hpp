@@ -90,6 +90,7 @@ struct exploration {
     bool future_reads = false;
     bool reduce = true;
     unsigned preemptions = ~0U - 1;
+    unsigned stale_reads = ~0U;  // there are no loops
     std::uint64_t limit = 2'000'000;
 };
 struct explored_outcomes {
