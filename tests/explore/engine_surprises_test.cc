@@ -1,5 +1,5 @@
-// Time limits, spurious wake-ups and failures, exceptions, invariants, thread-local pointers; printing and replaying; and
-// the searches by dice.
+// Time limits, spurious wake-ups and failures, exceptions, invariants, thread-local pointers; printing and replaying;
+// and the searches by dice.
 #include <chrono>
 #include <stdexcept>
 #include <string>

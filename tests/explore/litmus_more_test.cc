@@ -172,8 +172,7 @@ TEST(litmus_load_buffering, of_three_threads_is_found) {
 // -------------------------------------------------------------------------------------- what is left out on purpose
 
 // memory_model.hpp, (b). Since P0668, S need not agree with happens-before where accesses of mixed orders meet. No
-// implementation that maps seq_cst as x86-64 and AArch64 do shows these; if the explorer did, the deque and the idle
-// protocol would be none the wiser.
+// implementation that maps seq_cst as those for x86-64 and AArch64 do shows these.
 TEST(litmus_mixed_orders, s_against_happens_before_is_allowed_by_the_letter_and_not_explored) {
     // P0668's own example ("Z6.U"): x = 1 (sc) is before y's release, but may stand behind in S.
     const program p{{store(x, 1, sc), store(y, 1, rel)}, {add(y, 1, sc), load(y, rlx)}, {store(y, 3, sc), load(x, sc)}};

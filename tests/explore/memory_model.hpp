@@ -114,8 +114,8 @@ public:
     // Whether the last load was kept from reading a store only because it had read that often enough: taken before the
     // newer stores, it could.
     [[nodiscard]] bool was_hurried() const noexcept { return hurried_; }
-    // Whether it was kept from reading a store only because an earlier sequentially consistent load had read a newer one:
-    // taken before that load, it could.
+    // Whether it was kept from reading a store only because an earlier sequentially consistent load had read a newer
+    // one: taken before that load, it could.
     [[nodiscard]] bool was_overtaken() const noexcept { return overtaken_; }
 
     void start_thread(unsigned thread, unsigned parent);

@@ -86,8 +86,8 @@ TEST(planted, stdexec_91ee4dc1_condition_is_notified_behind_the_lock) {
     expect_found(gone, [] { set_and_forget(false); }, [] { set_and_forget(true); });
 }
 
-// libcoro 0b65aa2, TMC 3314b45: await_suspend publishes the handle; another thread resumes the coroutine, which ends and
-// frees its frame; await_suspend goes on and touches the awaiter, which lies in the frame.
+// libcoro 0b65aa2, TMC 3314b45: await_suspend publishes the handle; another thread resumes the coroutine, which ends
+// and frees its frame; await_suspend goes on and touches the awaiter, which lies in the frame.
 struct detached {
     struct promise_type {
         detached get_return_object() { return {}; }

@@ -36,10 +36,10 @@ private:
     std::array<int, 8> times_{};
 };
 
-// ------------------------------------------------------------------------------------------------ Lê et al., PPoPP 2013
+// -------------------------------------------------- Lê et al., PPoPP 2013
 
-// executor/deque.hpp without pop(). PPoPP's C11 version publishes a bigger ring by a relaxed store; CDSChecker found that
-// in 2013, and libfork still has it.
+// executor/deque.hpp without pop(). PPoPP's C11 version publishes a bigger ring by a relaxed store; CDSChecker found
+// that in 2013, and libfork still has it.
 template <std::memory_order Published>
 class growing_deque {
 public:

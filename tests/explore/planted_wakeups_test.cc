@@ -148,8 +148,8 @@ TEST(planted, cobalt_f24e917_cancel_before_the_suspension_is_lost) {
         });
 }
 
-// A queue may say that it is empty although it is not (moodycamel's does, while others enqueue). At the last look before
-// sleeping that answer is not good enough; a count that is changed by read-modify-writes is.
+// A queue may say that it is empty although it is not (moodycamel's does, while others enqueue). At the last look
+// before sleeping that answer is not good enough; a count that is changed by read-modify-writes is.
 void sleep_on_a_queue(bool counts) {
     moodycamel::ConcurrentQueue<int> queue;
     atomic<int> count(0);
@@ -171,8 +171,8 @@ TEST(planted, moodycamel_empty_answer_is_trusted_at_park) {
     expect_found("deadlock: .*T1 waits for a futex", [] { sleep_on_a_queue(false); }, [] { sleep_on_a_queue(true); });
 }
 
-// oneTBB #2136: a sequentially consistent read-modify-write orders nothing but itself. The loads and stores of the other
-// object beside it pass it (as on AArch64).
+// oneTBB #2136: a sequentially consistent read-modify-write orders nothing but itself. The loads and stores of the
+// other object beside it pass it (as on AArch64).
 void wait_beside_an_rmw(std::memory_order stored, std::memory_order loaded) {
     atomic<int> waiters(0);
     atomic<int> ready(0);

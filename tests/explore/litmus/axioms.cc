@@ -10,41 +10,14 @@
 //   AX4  A light fence is such a fence as far as heavy ones are concerned: what is ordered behind a light fence by one
 //        of these rules must not stand before it in S with a heavy one in between.
 #include <algorithm>
-#include <array>
-#include <functional>
-#include <numeric>
+#include <vector>
 
 #include "tests/explore/litmus/program.hpp"
+#include "tests/explore/litmus/relation.hpp"
 
 namespace explore::litmus {
 
 namespace {
-
-constexpr std::size_t most_events = 24;
-using relation = std::array<std::uint32_t, most_events>;  // bit b of [a]: a before b
-
-constexpr bool has(const relation& r, std::size_t a, std::size_t b) {
-    return (r[a] >> b & 1) != 0;
-}
-constexpr void add_to(relation& r, std::size_t a, std::size_t b) {
-    r[a] |= std::uint32_t{1} << b;
-}
-void close(relation& r, std::size_t count) {
-    for (std::size_t k = 0; k < count; ++k) {
-        for (std::size_t a = 0; a < count; ++a) {
-            r[a] |= has(r, a, k) ? r[k] : 0;
-        }
-    }
-}
-bool has_cycle(relation r, std::size_t count) {
-    close(r, count);
-    for (std::size_t a = 0; a < count; ++a) {
-        if (has(r, a, a)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 struct event {
     instruction code;
