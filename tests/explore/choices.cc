@@ -34,12 +34,13 @@ namespace {
 class replaying final : public choices {
 public:
     explicit replaying(std::string_view schedule) {
+        static constexpr std::size_t most = 1'000'000;  // as a choice, and in a row: far beyond what a run makes
         const char* at = schedule.data();
         const char* const end = at + schedule.size();
         const auto number = [&] {
             std::size_t n = 0;
             const auto [next, error] = std::from_chars(at, end, n);
-            if (error != std::errc()) {
+            if (error != std::errc() || n > most) {
                 throw std::invalid_argument("not a schedule: \"" + std::string(schedule) + "\"");
             }
             at = next;

@@ -85,8 +85,9 @@ private:
 };
 
 // Depth first through everything within the bounds, with dynamic partial-order reduction: Flanagan and Godefroid (POPL
-// 2005), and for the bound on preemptions Coons, Musuvathi and McKinley (OOPSLA 2013). `limit` runs at most.
-[[nodiscard]] std::unique_ptr<choices> exhaustive_search(unsigned preemptions, std::uint64_t limit);
+// 2005), and for the bound on preemptions Coons, Musuvathi and McKinley (OOPSLA 2013). `limit` runs at most. Without
+// `reduce`, every thread is tried everywhere.
+[[nodiscard]] std::unique_ptr<choices> exhaustive_search(unsigned preemptions, std::uint64_t limit, bool reduce = true);
 // Every choice by dice.
 [[nodiscard]] std::unique_ptr<choices> random_search(std::uint64_t seed, std::uint64_t runs);
 // Burckhardt, Kothari, Musuvathi and Nagarakatti (ASPLOS 2010): random priorities, lowered at depth - 1 random steps.

@@ -42,7 +42,15 @@ void dependence::touch(unsigned thread, conflict_record& object, bool changes, b
     object.written = order_[thread].at[thread];
     object.write_order = order_[thread];
     object.read = {};
+    object.sc_read = {};
     object.read_order = {};
+}
+
+void dependence::touch_in_sc_order(unsigned thread, conflict_record& object, bool was_overtaken) {
+    for (unsigned t = 0; was_overtaken && t < max_threads; ++t) {
+        reverse_if_concurrent(thread, t, object.sc_read[t]);
+    }
+    object.sc_read[thread] = order_[thread].at[thread];
 }
 
 }  // namespace explore

@@ -21,7 +21,9 @@ struct conflict_record {
     unsigned writer = 0;
     stamp written = 0;
     vector_clock write_order;
+    vector_clock store_order;  // of the last change that stored something
     std::array<stamp, max_threads> read{};
+    std::array<stamp, max_threads> sc_read{};  // those that are in the order of sequentially consistent operations
     vector_clock read_order;
 };
 
@@ -36,8 +38,17 @@ public:
     void begin_step(unsigned thread, std::size_t choice);
     // The step touches the object. `reverses`: see above.
     void touch(unsigned thread, conflict_record& object, bool changes, bool reverses = true);
-    // The load of a step that did not reverse has read the newest store, so it is ordered behind it after all.
-    void order_after_write(unsigned thread, const conflict_record& object) { order_[thread].join(object.write_order); }
+    // The load of a step that did not reverse would have read something else before that store.
+    void reverse_with_write(unsigned thread, const conflict_record& object) {
+        reverse_if_concurrent(thread, object.writer, object.written);
+    }
+    // Two sequentially consistent loads conflict when the second could have read something older than the first did.
+    void touch_in_sc_order(unsigned thread, conflict_record& object, bool was_overtaken);
+    // The step of `thread` that touched the object has stored into it.
+    void note_store(unsigned thread, conflict_record& object) { object.store_order = order_[thread]; }
+    // The load of a step that did not reverse has read what was stored last, so it is ordered behind that after all;
+    // but not behind a compare-exchange that has failed since.
+    void order_after_store(unsigned thread, const conflict_record& object) { order_[thread].join(object.store_order); }
 
     // Order without conflict: unlock, wake-up, end of a thread.
     void release(unsigned thread, vector_clock& into) const { into.join(order_[thread]); }

@@ -72,6 +72,7 @@ void engine::prepare(choices& c, const limits& l, const std::function<void()>& b
         dependence_.emplace(c);
     }
     model_->reset();
+    model_->allow_stale_repetitions(l.stale_reads);
     model_->allow_early_stores(l.early_stores);
     model_->allow_future_reads(l.future_reads);
     dependence_->reset();
@@ -214,7 +215,7 @@ void engine::fail(std::string message) {
         throw std::logic_error("outside of a model: " + message);
     }
     result_.failed = true;
-    result_.message = std::move(message);
+    result_.message = std::string(message.c_str(), message.size());  // a copy: the text may lie in the arena
     next_ = max_threads;
     for (;;) {
         switch_to_main();

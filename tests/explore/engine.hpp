@@ -35,6 +35,7 @@ struct limits {
     std::size_t steps = 20'000;  // more are a livelock
     unsigned spurious = 1;       // failures of weak compare-exchanges, futex returns for no reason, empty answers
     unsigned timeouts = 1;       // waits that end by their limit although somebody could go on
+    unsigned stale_reads = 2;    // of the same old value in a row, by one thread: loops end
     bool early_stores = true;    // stores may stand before those of others in modification order
     bool future_reads = false;   // load buffering
     bool check_leaks = true;
@@ -49,7 +50,8 @@ struct run_result {
 // An object that threads wait for or that orders them: a lock, a condition, a thread.
 struct sync_object {
     conflict_record conflicts;
-    knowledge released;  // what the last to leave it knew
+    conflict_record unlocks;  // against attempts to lock, which can come before as well as after
+    knowledge released;       // what the last to leave it knew
     vector_clock released_order;
     unsigned number = 0;
     bool held = false;  // locks

@@ -9,6 +9,7 @@
 //         al.).
 //   DFS3  Timeouts and spurious wake-ups conflict with nothing and everything: they are tried wherever they can happen,
 //         as long as the model's budget for them lasts.
+//   DFS4  Without reduction everybody who can go on is tried at each choice: to check that the reduction loses nothing.
 #include <bit>
 #include <stdexcept>
 #include <utility>
@@ -25,7 +26,8 @@ constexpr thread_set one(unsigned thread) noexcept {
 
 class exhaustive final : public choices {
 public:
-    exhaustive(unsigned preemptions, std::uint64_t limit) : most_preemptions_(preemptions), left_(limit) {}
+    exhaustive(unsigned preemptions, std::uint64_t limit, bool reduce)
+        : most_preemptions_(preemptions), left_(limit), reduce_(reduce) {}
 
     void reverse(std::size_t where, unsigned thread) override {
         if (where >= path_.size() || !path_[where].is_thread) {
@@ -131,11 +133,10 @@ private:
             node& n = path_.back();
             const thread_set forced = c.enabled & ~c.unforced;
             take(n, c.previous_can ? c.previous : only(forced != 0 ? forced : c.enabled));
-            if (forced != 0) {
-                for (unsigned t = 0; t < 32; ++t) {  // DFS3
-                    if ((c.unforced & one(t)) != 0) {
-                        add(n, t);
-                    }
+            const thread_set anyway = reduce_ ? (forced != 0 ? c.unforced : 0) : c.enabled;  // DFS3, DFS4
+            for (unsigned t = 0; t < 32; ++t) {
+                if ((anyway & one(t)) != 0) {
+                    add(n, t);
                 }
             }
         }
@@ -150,6 +151,7 @@ private:
 
     unsigned most_preemptions_;
     std::uint64_t left_;
+    bool reduce_;
     std::vector<node> path_;
     std::size_t at_ = 0;
     unsigned preemptions_ = 0;
@@ -159,8 +161,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<choices> exhaustive_search(unsigned preemptions, std::uint64_t limit) {
-    return std::make_unique<exhaustive>(preemptions, limit);
+std::unique_ptr<choices> exhaustive_search(unsigned preemptions, std::uint64_t limit, bool reduce) {
+    return std::make_unique<exhaustive>(preemptions, limit, reduce);
 }
 
 }  // namespace explore

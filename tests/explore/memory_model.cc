@@ -84,9 +84,17 @@ std::size_t memory_model::oldest_readable(const location& l, unsigned thread, bo
     return 0;
 }
 
+// Whether the newest store that the thread may not overlook is that only by the loads of others in S.
+bool memory_model::is_overtaken(const location& l, unsigned thread, std::size_t oldest) const {
+    const knowledge& k = threads_[thread].now;
+    const store_record& s = l.stores[oldest];
+    return oldest != 0 && !is_seen(s, k.coherent, k.sc) && !is_seen(s, before_sc_fences_, {}) &&
+           !(s.is_sc && sc_accesses_.covers(s.thread, s.when));
+}
+
 // A store becomes visible after a while: a loop does not read the same stale one for ever.
 std::size_t memory_model::oldest_fair(const location& l, unsigned thread, std::size_t oldest) const {
-    if (l.repetitions[thread] < most_stale_repetitions) {
+    if (l.repetitions[thread] < most_stale_repetitions_) {
         return oldest;
     }
     for (std::size_t i = oldest; i + 1 < l.stores.size(); ++i) {
@@ -117,7 +125,13 @@ void memory_model::acquire(unsigned thread, const store_record& s, std::memory_o
 }
 
 std::uint64_t memory_model::load(location& l, unsigned thread, std::memory_order order) {
-    const std::size_t oldest = oldest_fair(l, thread, oldest_readable(l, thread, is_sc(order)));
+    const std::size_t possible = oldest_readable(l, thread, is_sc(order));
+    const std::size_t oldest = oldest_fair(l, thread, possible);
+    hurried_ = oldest != possible;
+    overtaken_ = is_sc(order) && is_overtaken(l, thread, possible);
+    if (reads_promise_again(l, thread, order)) {
+        return l.future.value;
+    }
     const std::size_t count = l.stores.size() - oldest;
     std::size_t chosen = 0;
     if (!futures_) {
@@ -128,7 +142,6 @@ std::uint64_t memory_model::load(location& l, unsigned thread, std::memory_order
         if (chosen >= count) {
             return read_future(l, thread, order, chosen - count);
         }
-        infeasible_ = infeasible_ || (l.future.pending && l.future.reader == thread);
     }
     const std::size_t index = l.stores.size() - 1 - chosen;
     note_read(l, index, thread, is_sc(order));
@@ -150,7 +163,7 @@ void memory_model::store(location& l, unsigned thread, std::memory_order order, 
     const std::size_t place = candidates_[choices_.choose(choice_kind::value, candidates_.size())];
     insert(l, place, thread, order, value, nullptr);
     if (futures_) {
-        keep_promise(l, thread, is_release(order) || threads_[thread].has_released, value);
+        keep_promise(l, thread, order, place);
         offer_to_past_loads(l, thread, value);
     }
 }
@@ -231,8 +244,20 @@ void memory_model::heavy_fence(unsigned thread) {
 std::uint64_t memory_model::read_future(location& l, unsigned thread, std::memory_order order, std::size_t which) {
     const choices::future f = choices_.taken_future(which);
     infeasible_ = infeasible_ || l.future.pending;  // one at a time
-    l.future = {true, f.value, thread, f.writer, now(thread), is_acquire(order)};
+    l.future = {true, f.value, thread, f.writer, now(thread), is_acquire(order), is_sc(order), threads_[thread].now};
     return f.value;
+}
+
+// Behind a load from the future, one of the same thread reads no older store: the same, then.
+bool memory_model::reads_promise_again(location& l, unsigned thread, std::memory_order order) {
+    future_read& f = l.future;
+    if (!f.pending || f.reader != thread ||
+        std::ranges::any_of(l.stores, [&](const store_record& s) { return s.thread == thread && s.when > f.when; })) {
+        return false;
+    }
+    f.acquired = f.acquired || is_acquire(order);
+    f.is_sc = f.is_sc || is_sc(order);
+    return true;
 }
 
 void memory_model::offer_to_past_loads(location& l, unsigned thread, std::uint64_t value) {
@@ -243,14 +268,25 @@ void memory_model::offer_to_past_loads(location& l, unsigned thread, std::uint64
     }
 }
 
-void memory_model::keep_promise(location& l, unsigned thread, bool release, std::uint64_t value) {
+// `place`: where the store stands now.
+void memory_model::keep_promise(location& l, unsigned thread, std::memory_order order, std::size_t place) {
     future_read& f = l.future;
-    if (!f.pending || f.writer != thread || f.value != value) {
+    store_record& s = l.stores[place];
+    if (!f.pending || f.writer != thread || f.value != s.value) {
         return;
     }
-    if (happened(thread).covers(f.reader, f.when) || (release && f.acquired)) {
+    const bool releases = is_release(order) || threads_[thread].has_released;
+    if (happened(thread).covers(f.reader, f.when) || (releases && f.acquired) || (s.is_sc && f.is_sc)) {
         infeasible_ = true;
     }
+    // The store stands behind what the reader had seen, and before what the reader has stored since.
+    for (std::size_t i = 0; i < l.stores.size(); ++i) {
+        const bool is_early = i > place && is_seen(l.stores[i], f.known.coherent, f.known.sc);
+        infeasible_ =
+            infeasible_ || is_early || (i < place && l.stores[i].thread == f.reader && l.stores[i].when > f.when);
+    }
+    s.read[f.reader] = f.when;
+    threads_[f.reader].to_acquire.join(s.message);
     f.pending = false;
 }
 

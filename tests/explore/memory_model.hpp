@@ -72,6 +72,8 @@ struct future_read {
     unsigned writer = 0;
     stamp when = 0;
     bool acquired = false;
+    bool is_sc = false;
+    knowledge known;  // to the reader, then
 };
 
 // A load that is over, to which a later store may offer its value.
@@ -105,9 +107,17 @@ public:
     void allow_future_reads(bool allow) noexcept { futures_ = allow; }
     // Whether a store may be placed before another's in modification order.
     void allow_early_stores(bool allow) noexcept { early_stores_ = allow; }
+    // How often in a row a thread may read the same old store: after that it has become visible.
+    void allow_stale_repetitions(std::uint32_t most) noexcept { most_stale_repetitions_ = most; }
     // Whether this run has taken a value from the future that never came: it is no execution.
     [[nodiscard]] bool infeasible() const noexcept { return infeasible_; }
     void finish();
+    // Whether the last load was kept from reading a store only because it had read that often enough: taken before the
+    // newer stores, it could.
+    [[nodiscard]] bool was_hurried() const noexcept { return hurried_; }
+    // Whether it was kept from reading a store only because an earlier sequentially consistent load had read a newer
+    // one: taken before that load, it could.
+    [[nodiscard]] bool was_overtaken() const noexcept { return overtaken_; }
 
     void start_thread(unsigned thread, unsigned parent);
     void join_thread(unsigned thread, unsigned ended) { threads_[thread].now.join(threads_[ended].now); }
@@ -151,9 +161,8 @@ private:
         vector_clock light;  // what happened before the last light fence
     };
 
-    static constexpr std::uint32_t most_stale_repetitions = 2;
-
     [[nodiscard]] std::size_t oldest_readable(const location& l, unsigned thread, bool sc) const;
+    [[nodiscard]] bool is_overtaken(const location& l, unsigned thread, std::size_t oldest) const;
     [[nodiscard]] static bool is_seen(const store_record& s, const vector_clock& accesses, const vector_clock& sc);
     void note_read(location& l, std::size_t index, unsigned thread, bool sc);
     void acquire(unsigned thread, const store_record& s, std::memory_order order);
@@ -163,13 +172,17 @@ private:
     void gather_candidates(const location& l, std::size_t oldest);
     void sc_fence(unsigned thread);
     std::uint64_t read_future(location& l, unsigned thread, std::memory_order order, std::size_t which);
+    [[nodiscard]] static bool reads_promise_again(location& l, unsigned thread, std::memory_order order);
     void offer_to_past_loads(location& l, unsigned thread, std::uint64_t value);
-    void keep_promise(location& l, unsigned thread, bool release, std::uint64_t value);
+    void keep_promise(location& l, unsigned thread, std::memory_order order, std::size_t place);
 
     choices& choices_;
     bool futures_ = false;
     bool early_stores_ = true;
+    std::uint32_t most_stale_repetitions_ = 2;
     bool infeasible_ = false;
+    bool hurried_ = false;
+    bool overtaken_ = false;
     std::array<thread_state, max_threads> threads_;
     vector_clock before_sc_fences_;  // what happened before some sequentially consistent fence
     vector_clock sc_accesses_;       // the last sequentially consistent access of each thread

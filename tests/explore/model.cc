@@ -55,6 +55,16 @@ void write_census() {
     }
 }
 
+// As many schedules as the environment wants.
+settings scaled(settings s) {
+    const std::optional<std::string> given = setting("BRIGADE_EXPLORE_FACTOR");
+    const double factor = given ? std::stod(*given) : 1;
+    for (std::uint64_t* const n : {&s.exhaustive, &s.random, &s.pct}) {
+        *n = static_cast<std::uint64_t>(static_cast<double>(*n) * factor);
+    }
+    return s;
+}
+
 // Applies what the environment says, once.
 void prepare() {
     [[maybe_unused]] static const bool once = [] {
@@ -72,22 +82,17 @@ void prepare() {
 
 report search(const settings& s, const std::function<void()>& body) {
     prepare();
-    const std::optional<std::string> given = setting("BRIGADE_EXPLORE_FACTOR");
-    const double factor = given ? std::stod(*given) : 1;
-    const auto scaled = [factor](std::uint64_t n) {
-        return static_cast<std::uint64_t>(static_cast<double>(n) * factor);
-    };
     const std::uint64_t seed = number_setting("BRIGADE_EXPLORE_SEED", 1);
     report r;
-    const std::unique_ptr<choices> all = exhaustive_search(s.preemptions, scaled(s.exhaustive));
+    const std::unique_ptr<choices> all = exhaustive_search(s.preemptions, s.exhaustive, s.reduce);
     if (!run_all(*all, s, body, r)) {
         return r;
     }
     r.complete = all->complete();
-    if (r.complete || !run_all(*random_search(seed, scaled(s.random)), s, body, r)) {
+    if (r.complete || !run_all(*random_search(seed, s.random), s, body, r)) {
         return r;
     }
-    run_all(*pct_search(seed, scaled(s.pct), s.pct_depth), s, body, r);
+    run_all(*pct_search(seed, s.pct, s.pct_depth), s, body, r);
     return r;
 }
 
@@ -109,7 +114,7 @@ void expect_no_failure(const char* name, const settings& s, const std::function<
         return;
     }
     const auto begin = std::chrono::steady_clock::now();
-    const report r = search(s, body);
+    const report r = search(scaled(s), body);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     if (const std::optional<std::string> file = setting("BRIGADE_EXPLORE_STATISTICS")) {
         std::ofstream(*file, std::ios::app) << name << '\t' << r.schedules << '\t' << took.count() << '\t'

@@ -39,6 +39,7 @@ struct settings {
     std::uint64_t random = 300;        // when these were not all
     std::uint64_t pct = 300;
     unsigned pct_depth = 3;
+    bool reduce = true;  // skip schedules that differ in nothing but the order of independent steps
 };
 
 struct report {

@@ -69,9 +69,15 @@ std::uint64_t engine::load(location& l, std::memory_order order, const std::sour
     order = mutation_.apply(order, operation::load, role::order, where);
     begin_access(l, operation::load, false, order, where);
     const std::uint64_t value = model_->load(l, current_, order);
+    if (model_->was_hurried()) {
+        dependence_->reverse_with_write(current_, atomic_conflicts_[l.number]);
+    }
+    if (is_sc(order)) {
+        dependence_->touch_in_sc_order(current_, atomic_conflicts_[l.number], model_->was_overtaken());
+    }
     const bool is_newest = l.last_read[current_] == l.stores.back().id + 1;
-    if (is_newest) {
-        dependence_->order_after_write(current_, atomic_conflicts_[l.number]);
+    if (l.last_read[current_] == l.next_id) {
+        dependence_->order_after_store(current_, atomic_conflicts_[l.number]);
     }
     trace_.back().has_value = true;
     trace_.back().before = value;
@@ -87,6 +93,7 @@ void engine::store(location& l, std::memory_order order, std::uint64_t value, co
     trace_.back().has_after = true;
     trace_.back().after = value;
     model_->store(l, current_, order, value);
+    dependence_->note_store(current_, atomic_conflicts_[l.number]);
     model_->advance(current_);
 }
 
@@ -99,6 +106,9 @@ memory_model::rmw_result engine::read_modify_write(location& l, std::memory_orde
         failure = mutation_.apply(failure, what, role::failure, where);
     }
     begin_access(l, what, true, order, where);
+    if (is_sc(failure) && !is_sc(order)) {
+        dependence_->touch(current_, sc_order_, false);
+    }
     if (is_weak && spurious_left_ > 0 && choices_->choose(choice_kind::spurious, 2) == 1) {
         --spurious_left_;
         const std::uint64_t value = model_->load(l, current_, failure);
@@ -116,6 +126,7 @@ memory_model::rmw_result engine::read_modify_write(location& l, std::memory_orde
     t.order = r.stored ? order : failure;
     t.has_after = r.stored;
     if (r.stored) {
+        dependence_->note_store(current_, atomic_conflicts_[l.number]);
         t.after = r.before;
         change(t.after, argument);
     }
@@ -212,9 +223,11 @@ bool engine::try_lock(sync_object& o, const std::source_location& where) {
     const outside_model outside;
     step(operation::try_lock, o.number, where);
     dependence_->touch(current_, o.conflicts, true);
+    dependence_->touch(current_, o.unlocks, false);
     if (o.held || fails_spuriously(where)) {
         return false;
     }
+    dependence_->acquire(current_, o.released_order);
     o.held = true;
     model_->learn(current_, o.released);
     model_->advance(current_);
@@ -225,6 +238,7 @@ void engine::unlock(sync_object& o, const std::source_location& where) {
     const bool was_in_model = std::exchange(in_model, false);
     trace_.push_back({.thread = current_, .what = operation::unlock, .object = o.number, .where = where});
     o.held = false;
+    dependence_->touch(current_, o.unlocks, true);
     model_->publish(current_, o.released);
     dependence_->release(current_, o.released_order);
     model_->advance(current_);
