@@ -39,6 +39,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <utility>
@@ -92,12 +93,10 @@ public:
     [[nodiscard]] bool arrive() noexcept;
 
     // As the deque of a worker holds the continuation: told from a coroutine's address by the lowest bit.
-    [[nodiscard]] void* as_item() noexcept {
-        return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(this) | 1);
-    }
+    [[nodiscard]] void* as_item() noexcept { return reinterpret_cast<std::byte*>(this) + 1; }
     [[nodiscard]] static fork_state* from_item(void* item) noexcept {
-        const auto bits = reinterpret_cast<std::uintptr_t>(item);
-        return (bits & 1) != 0 ? reinterpret_cast<fork_state*>(bits ^ 1) : nullptr;
+        const bool is_state = (reinterpret_cast<std::uintptr_t>(item) & 1) != 0;
+        return is_state ? reinterpret_cast<fork_state*>(static_cast<std::byte*>(item) - 1) : nullptr;
     }
 
 private:
@@ -120,26 +119,29 @@ public:
     };
 
     caller() = default;
-    static caller awaiting(std::coroutine_handle<> parent) noexcept {
-        return caller(reinterpret_cast<std::uintptr_t>(parent.address()), kind::awaits);
-    }
-    static caller parent(fork_state& state, kind how) noexcept {
-        return caller(reinterpret_cast<std::uintptr_t>(&state), how);
-    }
+    static caller awaiting(std::coroutine_handle<> parent) noexcept { return caller(parent.address(), kind::awaits); }
+    static caller parent(fork_state& state, kind how) noexcept { return caller(&state, how); }
 
-    [[nodiscard]] kind how() const noexcept { return static_cast<kind>(bits_ & tag); }
-    [[nodiscard]] std::coroutine_handle<> awaiting() const noexcept {
-        return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(bits_));  // the tag of awaits is 0
+    [[nodiscard]] kind how() const noexcept {
+        return static_cast<kind>(reinterpret_cast<std::uintptr_t>(tagged_) & tag);
     }
-    [[nodiscard]] fork_state& parent() const noexcept { return *reinterpret_cast<fork_state*>(bits_ & ~tag); }
+    // Only for a caller that awaits, whose tag is 0.
+    [[nodiscard]] std::coroutine_handle<> awaiting() const noexcept {
+        return std::coroutine_handle<>::from_address(tagged_);
+    }
+    // Only for the others.
+    [[nodiscard]] fork_state& parent() const noexcept {
+        return *reinterpret_cast<fork_state*>(tagged_ - static_cast<std::uintptr_t>(how()));
+    }
 
 private:
     static constexpr std::uintptr_t tag = 3;
     static_assert(alignof(fork_state) > tag);
 
-    caller(std::uintptr_t address, kind how) noexcept : bits_(address | static_cast<std::uintptr_t>(how)) {}
+    caller(void* address, kind how) noexcept
+        : tagged_(static_cast<std::byte*>(address) + static_cast<std::uintptr_t>(how)) {}
 
-    std::uintptr_t bits_ = 0;
+    std::byte* tagged_ = nullptr;
 };
 
 // Not inlined, as they ask for the calling thread's worker; see waiter.hpp.
