@@ -66,16 +66,19 @@ private:
     std::mt19937_64 dice_;
 };
 
-std::uint64_t number_setting(const char* name, std::uint64_t otherwise) {
-    const char* const text = std::getenv(name);
-    return text != nullptr ? std::stoull(text) : otherwise;
+std::uint64_t seed_setting() {
+    const char* const text = std::getenv("BRIGADE_EXPLORE_SEED");
+    return text != nullptr ? std::stoull(text) : 1;
+}
+// How many programs to try: so many times as many as usual.
+std::uint64_t scaled(unsigned count) {
+    const char* const text = std::getenv("BRIGADE_EXPLORE_FACTOR");
+    return static_cast<std::uint64_t>(count * (text != nullptr ? std::stod(text) : 1));
 }
 
 void try_many(unsigned threads, unsigned length, bool with_fences, bool asymmetric, unsigned count) {
-    const std::uint64_t seed = number_setting("BRIGADE_EXPLORE_SEED", 1);
-    const std::uint64_t factor = number_setting("BRIGADE_EXPLORE_FACTOR", 1);
-    programs source(seed + 1000 * threads + length);
-    for (std::uint64_t i = 0; i < count * factor && !::testing::Test::HasFailure(); ++i) {
+    programs source(seed_setting() + 1000 * threads + length);
+    for (std::uint64_t left = scaled(count); left != 0 && !::testing::Test::HasFailure(); --left) {
         expect_all_and_no_more(source.next(threads, length, with_fences, asymmetric), false, 1'000);
     }
 }
@@ -93,8 +96,8 @@ TEST(litmus_random, three_threads_with_fences) {
     try_many(3, 3, true, false, 60);
 }
 TEST(litmus_random, load_buffering) {
-    programs source(number_setting("BRIGADE_EXPLORE_SEED", 1));
-    for (std::uint64_t i = 0; i < 300 * number_setting("BRIGADE_EXPLORE_FACTOR", 1) && !HasFailure(); ++i) {
+    programs source(seed_setting());
+    for (std::uint64_t left = scaled(300); left != 0 && !HasFailure(); --left) {
         expect_all_and_no_more(source.next_without_updates(2, 3), true, 1'000);
     }
 }
