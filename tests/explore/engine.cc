@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <cxxabi.h>
+#include <sys/single_threaded.h>
 
 #include <boost/context/fiber.hpp>
 
@@ -60,7 +61,10 @@ engine& engine::the() {
     return *e;
 }
 
-engine::engine() : fibers_(std::make_unique<fibers>()) {}
+engine::engine() : fibers_(std::make_unique<fibers>()) {
+    // The library would count references without atomic operations, as there is one thread only.
+    __libc_single_threaded = 0;
+}
 
 engine::~engine() = default;
 

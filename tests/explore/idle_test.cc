@@ -283,6 +283,26 @@ MODEL(idle_model, a_searcher_that_goes_to_sleep_sees_the_task_of_who_relied_on_i
     require(picked.has_value() || found, "IDLE2");
 }
 
+MODEL(idle_model, who_robs_two_leaves_the_second_to_the_other_searcher) {
+    small_world w(3);
+    require(w.idlers.start_searching() && w.idlers.start_searching(), "two of three may");
+    sync::atomic<int> second{0};  // the second task, in the queue of the worker that has robbed both
+    const model_thread robber([&] {
+        second.store(1, std::memory_order_relaxed);  // ordered by stop_searching()
+        if (w.idlers.stop_searching()) {
+            w.wake_one();
+        }
+        // It computes now, for as long as it likes: somebody else must find the second task.
+    });
+    if (second.load(std::memory_order_relaxed) == 0) {
+        w.idlers.sleep(1, true);
+        if (second.load(std::memory_order_relaxed) != 0) {  // ordered by sleep()
+            w.wake_one();
+        }
+        w.parkers[1].wait();  // IDLE2
+    }
+}
+
 MODEL(idle_model, two_tasks_for_one_worker_that_sleeps_in_between) {
     small_world w(1);
     const model_thread producer([&] {

@@ -148,6 +148,60 @@ MODEL(spawn_state_model, a_stop_that_comes_before_the_wait_is_left_as_a_mark) {
     require(job.join() == 1, "the handle can be awaited again");
 }
 
+MODEL(spawn_state_model, who_takes_a_waiter_for_a_stop_may_free_it) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    struct frame : join_waiter {
+        frame() noexcept : join_waiter{[](join_waiter& self) noexcept { delete static_cast<frame*>(&self); }} {}
+        int suspended_at = 0;
+    };
+    auto* const awaiting = new frame;
+    {
+        const model_thread stopper([&] {
+            if (job.stop_waiting(*awaiting)) {
+                require(awaiting->suspended_at == 1, "JOIN2: the awaiting side is done with it");
+                delete awaiting;
+            }
+        });
+        awaiting->suspended_at = 1;
+        if (!job.wait(*awaiting)) {
+            delete awaiting;  // the stop came first
+        }
+    }
+    job.forget_stop();
+    job.succeed(1);
+    require(job.join() == 1, "the job has gone on");
+}
+
+MODEL(spawn_state_model, who_takes_a_waiter_at_the_end_may_free_it) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    struct frame : join_waiter {
+        explicit frame(bool& w) noexcept
+            : join_waiter{[](join_waiter& self) noexcept {
+                  auto* const me = static_cast<frame*>(&self);
+                  me->woken = true;
+                  delete me;
+              }},
+              woken(w) {}
+        bool& woken;
+    };
+    bool woken = false;
+    bool waited = false;
+    {
+        const model_thread runner([&] { job.succeed(1); });
+        auto* const awaiting = new frame(woken);
+        waited = job.wait(*awaiting);
+        if (!waited) {
+            delete awaiting;
+        }
+    }
+    require(woken == waited, "JOIN1");
+    require(job.join() == 1, "the value");
+}
+
 MODEL(spawn_state_model, the_end_against_a_stop_against_the_wait) {
     unhandled_errors errors;
     task_registry registry(errors.handler());
