@@ -22,8 +22,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CORE = ("executor/", "include/brigade/")
-# Not built for exploration: they talk to the system.
-NOT_EXPLORED = {"executor/sync.cc", "executor/threads.cc", "include/brigade/detail/sync.hpp"}
+# Not built for exploration: they talk to the system, or belong to the I/O side.
+NOT_EXPLORED = {"executor/sync.cc", "executor/threads.cc", "include/brigade/detail/sync.hpp",
+                "include/brigade/with_timeout.hpp"}
 ATOMIC_OPERATION = re.compile(
     r"\.(?:load|store|exchange|compare_exchange_(?:weak|strong)|fetch_(?:add|sub|and|or|xor))\s*\(|"
     r"\basymmetric_fence_(?:light|heavy)\s*\(")
@@ -96,7 +97,8 @@ def sites():
             if name in NOT_EXPLORED:
                 continue
             for number, line in enumerate(path.read_text().splitlines(), 1):
-                if ATOMIC_OPERATION.search(line.split("//")[0]):
+                # Those of std::atomic_ref stand for a library's own.
+                if ATOMIC_OPERATION.search(line.split("//")[0]) and "std::atomic_ref" not in line:
                     yield f"{name}:{number}"
 
 
