@@ -153,6 +153,45 @@ MODEL(frame_heap_model, the_thread_that_brings_the_block_adopts_the_page) {
     require(pool.listed_pages() == 0 && pool.pages() == pool.unused_pages(), "no page is lost");
 }
 
+MODEL(frame_heap_model, a_page_whose_blocks_one_thread_freed_serves_another_size) {
+    frame_pool pool;
+    const auto frames = [&pool] {
+        frame_heap heap(pool);
+        return allocate_some<5>(heap, few_size);  // all of a page, and one of another
+    }();
+    {
+        const model_thread other([&] {
+            frame_heap own(pool);
+            for (const number_frame& f : frames) {
+                free(own, f, few_size);
+            }
+            free(own, allocate(own, many_size), many_size);
+            require(pool.pages() == 2, "the page that was adopted, and is unused now");
+        });
+    }
+    require(pool.listed_pages() == 0 && pool.pages() == pool.unused_pages(), "no page is lost");
+}
+
+MODEL(frame_heap_model, the_last_block_of_an_adopted_page_comes_back_from_another_thread) {
+    frame_pool pool;
+    const auto frames = [&pool] {
+        frame_heap heap(pool);
+        return allocate_some<5>(heap, few_size);  // all of a page, and one of another
+    }();
+    {
+        const model_thread other([&] {
+            frame_heap own(pool);
+            free(own, frames[0], few_size);
+        });
+        frame_heap own(pool);
+        for (const number_frame& f : std::span(frames).subspan(1)) {
+            free(own, f, few_size);
+        }
+        free(own, allocate(own, many_size), many_size);
+    }
+    require(pool.listed_pages() == 0 && pool.pages() == pool.unused_pages(), "no page is lost");
+}
+
 MODEL(frame_heap_model, a_heap_takes_over_the_page_that_another_parts_with) {
     frame_pool pool;
     frame_heap heap(pool);

@@ -67,12 +67,11 @@ template <std::size_t N>
     for (; page.refill(1); ++count) {
         frames[count] = take_one(page);
     }
-    bool unused = false;
     for (const number_frame& f : std::span(frames).first(count)) {
         frame_block* const block = f.retire(page.size_class());
-        unused = page.put(block, block, 1);
+        page.put(block, block, 1);
     }
-    return unused;
+    return page.is_unused();
 }
 
 frame_page::transition give_back(frame_page& page, number_frame frame) {
@@ -154,6 +153,24 @@ MODEL(frame_page_model, few_blocks_are_left_until_more_have_come) {
     require(take_rest(*page) == 2, worth ? "both were collected" : "both can be collected now");
 }
 
+MODEL(frame_page_model, the_owner_sees_that_the_last_block_came_back) {
+    const single_page page(few_blocks);
+    const auto frames = take_some<4>(*page);
+    {
+        const model_thread other([&] { give_back(*page, frames[0]); });
+        for (const number_frame& f : std::span(frames).subspan(1)) {
+            require(!page->is_unused(), "the owner has frames");
+            frame_block* const block = f.retire(few_blocks);
+            page->put(block, block, 1);
+        }
+        while (!page->is_unused()) {
+            sync::yield_thread();
+        }
+        page->format(many_blocks, nullptr);
+        require(take_rest(*page) == 10, "nobody else uses the memory");
+    }
+}
+
 // ------------------------------------------------------------------------------------------- the owner goes its way
 
 MODEL(frame_page_model, the_first_block_comes_back_as_the_owner_leaves) {
@@ -192,6 +209,26 @@ MODEL(frame_page_model, the_adopter_takes_while_the_former_owner_goes_on) {
         }
     }
     require(found[0] + found[1] == 2, "one of them has both");
+}
+
+MODEL(frame_page_model, the_former_owner_does_not_touch_the_page_of_the_adopter) {
+    frame_pool pool;
+    frame_heap former(pool);
+    frame_heap adopter(pool);
+    const single_page page(few_blocks);
+    const auto frames = take_some<4>(*page);
+    page->set_owner(&former);
+    state left{};
+    {
+        const model_thread other([&] {
+            if (give_back(*page, frames[0]).before == state::unlisted) {
+                page->set_owner(&adopter);
+            }
+        });
+        left = page->leave(true);
+    }
+    require(!page->belongs_to(&former), "it left");
+    require(page->belongs_to(&adopter) == (left == state::unlisted), "the adopter stays the owner");
 }
 
 MODEL(frame_page_model, the_last_block_comes_back_as_the_owner_leaves) {
