@@ -1,6 +1,7 @@
 // What the models of frame memory share.
 #pragma once
 
+#include <cstddef>
 #include <new>
 
 #include "executor/frame_memory.hpp"
