@@ -139,20 +139,6 @@ MODEL(frame_page_model, a_block_that_is_collected_comes_back_again) {
     require(take_rest(*page) == 1, "the same block");
 }
 
-MODEL(frame_page_model, few_blocks_are_left_until_more_have_come) {
-    const single_page page(many_blocks);
-    const auto frames = take_some<10>(*page);
-    bool worth = false;
-    {
-        const model_thread other([&] {
-            give_back(*page, frames[0]);
-            give_back(*page, frames[1]);
-        });
-        worth = page->refill(2);
-    }
-    require(take_rest(*page) == 2, worth ? "both were collected" : "both can be collected now");
-}
-
 MODEL(frame_page_model, the_owner_sees_that_the_last_block_came_back) {
     const single_page page(few_blocks);
     const auto frames = take_some<4>(*page);
