@@ -45,7 +45,8 @@ void frame_heap::empty(magazine& m) noexcept {
 
 void frame_heap::put(frame_page& page, frame_block* first, frame_block* last, std::uint32_t run) noexcept {
     if (page.belongs_to(this)) {
-        if (page.put(first, last, run) && bins_[page.size_class()].current != &page) {
+        page.put(first, last, run);
+        if (bins_[page.size_class()].current != &page && page.is_unused()) {
             unlink_spare(page);
             keep_unused(page);
         }

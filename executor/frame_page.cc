@@ -70,7 +70,7 @@ frame_page::transition frame_page::give_back(frame_block* first, frame_block* la
         } else if (before.now == state::unlisted && after.count >= row.reusable) {
             after.now = state::owned;
         }
-        // Release pairs: collect(), claim(), leave(), and the acquire here: whoever owns the page next sees the links,
+        // Release pairs: collect(), leave(), and the acquire here: whoever owns the page next sees the links,
         // and that this thread is done with the frames. Acquire pairs: leave(), for the owner's fields, if the page is
         // now this thread's.
     } while (!word_.compare_exchange_weak(word, packed(after), std::memory_order_acq_rel, std::memory_order_relaxed));
@@ -100,7 +100,7 @@ frame_page::state frame_page::leave(bool may_list) noexcept {
             }
             after.now = state::listed;
         }
-        // Release pairs: give_back() and claim(), for the owner's fields. Acquire pairs: give_back(), if emptied.
+        // Release pairs: give_back(), for the owner's fields. Acquire pairs: give_back(), if emptied.
     } while (!word_.compare_exchange_weak(word, packed(after), std::memory_order_acq_rel, std::memory_order_relaxed));
     return after.now;
 }
@@ -114,8 +114,9 @@ bool frame_page::claim() noexcept {
             return false;
         }
         after.now = state::owned;
-        // Acquire pairs: leave(), for the owner's fields. Release: nothing of ours; it keeps the sequence of the list.
-    } while (!word_.compare_exchange_weak(word, packed(after), std::memory_order_acq_rel, std::memory_order_relaxed));
+        // Relaxed: the page became listed under the lock that the caller holds, which hands on the owner's fields, and
+        // the exchange in collect() hands on the blocks.
+    } while (!word_.compare_exchange_weak(word, packed(after), std::memory_order_relaxed, std::memory_order_relaxed));
     return true;
 }
 

@@ -143,12 +143,16 @@ public:
     [[nodiscard]] bool refill(std::uint32_t least) noexcept { return free_ != nullptr || extend() || collect(least); }
     // The owner. Takes up to `most` of the blocks at hand and says how many.
     [[nodiscard]] std::uint32_t take(std::uint32_t most, frame_block*& first) noexcept;
-    // The owner. True when none is in use any more.
-    [[nodiscard]] bool put(frame_block* first, frame_block* last, std::uint32_t count) noexcept {
+    // The owner.
+    void put(frame_block* first, frame_block* last, std::uint32_t count) noexcept {
         frame_block::link(last, free_);
         free_ = first;
         used_ -= count;
-        return used_ == 0;
+    }
+    // The owner. Whether no block is in use: all that are not at hand have come back by the list.
+    [[nodiscard]] bool is_unused() const noexcept {
+        // pairs: the compare-exchange in give_back(); whoever uses the memory next comes after those who freed it.
+        return unpacked(word_.load(std::memory_order_acquire)).count - counted_ == used_;
     }
     void set_owner(frame_heap* heap) noexcept {
         owner_.store(heap, std::memory_order_relaxed);  // as in format()

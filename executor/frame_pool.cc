@@ -29,7 +29,8 @@ void* frame_pool::take_large(std::size_t size) {
     if (frame == nullptr) {
         throw std::bad_alloc();
     }
-    large_frames_.fetch_add(1, std::memory_order_acquire);  // pairs: release_large(); as in from_system()
+    // pairs: release_large(), as in from_system()
+    large_frames_.fetch_add(1, std::memory_order_acquire);
     return frame;
 }
 
@@ -176,7 +177,9 @@ void frame_pool::give_back_excess() noexcept {
 }
 
 void frame_pool::watch() noexcept {
-    watchers_.fetch_add(1, std::memory_order_seq_cst);  // pairs: release(), which may leave the excess to this watcher
+    // Relaxed: a release() that does not see it gives back itself, and one that does comes before the subtraction in
+    // unwatch(), as all that FRM5 needs.
+    watchers_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void frame_pool::unwatch() noexcept {

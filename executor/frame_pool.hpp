@@ -28,7 +28,7 @@ namespace brigade::detail {
 
 class frame_pool {
 public:
-    static constexpr std::size_t kept = 32;  // unused pages
+    static constexpr std::size_t kept = sync::sizes::frame_pages_kept;  // unused pages
 
     frame_pool() = default;
     // Every frame has been freed, and the heaps are gone.
@@ -63,7 +63,7 @@ public:
 
     // Whether more unused pages are kept than should be for long.
     [[nodiscard]] bool has_excess() const noexcept {
-        return unused_count_.load(std::memory_order_relaxed) > kept;  // FRM5 does not rely on it
+        return unused_count_.load(std::memory_order_relaxed) > kept;  // never older than what the caller has seen
     }
     // Gives some unused pages back to the system. False when that was all that should be.
     bool give_back_some() noexcept;

@@ -168,10 +168,12 @@ MODEL_WITH(worker_model, of_two_that_are_next_the_first_becomes_ready, orders_on
     require(order == "bra", "nothing is lost in the slot");
 }
 
-stray wake_each_other(workers& w, std::string& order, int more) {
+stray wake_each_other(workers& w, std::string& order, int more, event& done) {
     order += 'n';
     if (more > 0) {
-        w.post_next(wake_each_other(w, order, more - 1).handle);
+        w.post_next(wake_each_other(w, order, more - 1, done).handle);
+    } else {
+        done.happen();
     }
     co_return;
 }
@@ -181,8 +183,8 @@ MODEL_WITH(worker_model, tasks_that_wake_each_other_do_not_keep_the_rest_out, or
     event done;
     workers w(1);
     const auto task = [&]() -> stray {
-        w.post_next(wake_each_other(w, order, 5).handle);
-        w.post(sign_and_tell(order, 'r', done).handle);
+        w.post_next(wake_each_other(w, order, 5, done).handle);
+        w.post(sign(order, 'r').handle);
         co_return;
     };
     w.post(task().handle);

@@ -295,6 +295,7 @@ struct sizes {
     static constexpr std::chrono::nanoseconds fork_patience{0};
     static constexpr std::size_t frame_page = 2048;
     static constexpr std::size_t frame_magazine = 2;
+    static constexpr std::size_t frame_pages_kept = 1;
 };
 
 inline void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected,
