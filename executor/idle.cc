@@ -19,8 +19,8 @@ bool idle::start_searching() noexcept {
 }
 
 bool idle::stop_searching() noexcept {
-    // pairs: pick() (IDLE2): acquires what a producer published that relied on this searcher. Releases to those who still
-    // search what this one has moved to its own queue beside the task that it runs now.
+    // pairs: pick() (IDLE2): acquires what a producer published that relied on this searcher. Releases to those who
+    // still search what this one has moved to its own queue beside the task that it runs now.
     const std::uint64_t before = word_.fetch_sub(one_searching, std::memory_order_acq_rel);
     sync::invariant("IDLE3", [&] { return searching(before) >= 1; });
     return searching(before) == 1;

@@ -116,7 +116,7 @@ struct small_world {
         }
     }
     // As worker::sleep().
-    void sleep(unsigned me, bool searching) {
+    void go_to_sleep(unsigned me, bool searching) {
         idlers.sleep(me, searching);
         // pairs: the store in stop()
         if (tasks.load(std::memory_order_relaxed) > 0 || stopping.load(std::memory_order_acquire)) {
@@ -141,7 +141,7 @@ struct small_world {
             } else if (stopping.load(std::memory_order_acquire)) {  // pairs: the store in stop()
                 break;
             } else {
-                sleep(me, searching);
+                go_to_sleep(me, searching);
                 searching = true;
             }
         }
