@@ -62,12 +62,11 @@ void engine::begin_access(location& l, operation what, bool changes, std::memory
 }
 
 std::uint64_t engine::load(location& l, std::memory_order order, const std::source_location& where) {
-    if (inspecting_) {
-        static_cast<void>(mutation_.apply(order, operation::load, role::order, where));  // it was reached
-        return memory_model::newest(l);
-    }
     const outside_model outside;
     order = mutation_.apply(order, operation::load, role::order, where);
+    if (inspecting_) {
+        return memory_model::newest(l);
+    }
     begin_access(l, operation::load, false, order, where);
     const std::uint64_t value = model_->load(l, current_, order);
     if (model_->was_hurried()) {
