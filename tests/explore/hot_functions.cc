@@ -1,0 +1,39 @@
+// The hot functions of the core, each as one of its own, for door_test.sh: it compiles this file twice and compares.
+#include <brigade/detail/fork_join.hpp>
+
+#include "executor/deque.hpp"
+#include "executor/frame_page.hpp"
+#include "executor/idle.hpp"
+
+using namespace brigade::detail;
+
+void push(fifo& f, void* item) {
+    f.push(item);
+}
+void* take(fifo& f) {
+    return f.take();
+}
+void* pop(deque& d) {
+    return d.pop();
+}
+bool pop_if(deque& d, void* item) {
+    return d.pop_if(item);
+}
+void* steal(deque& d) {
+    return d.steal();
+}
+bool needs_waking(const idle& i) {
+    return i.needs_waking();
+}
+void wait(parker& p) {
+    p.wait();
+}
+void unpark(parker& p) {
+    p.unpark();
+}
+void finish_join(fork_state& f) {
+    f.finish_join();
+}
+bool belongs_to(const frame_page& p, const frame_heap* h) {
+    return p.belongs_to(h);
+}
