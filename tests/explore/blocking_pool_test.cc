@@ -222,6 +222,27 @@ MODEL_WITH(pool_model, the_end_of_the_pool_against_two_threads, with_timeouts(1)
     require(jobs[0].runs == 1 && jobs[1].runs == 1, "POOL3");
 }
 
+MODEL_WITH(pool_model, a_job_for_an_idle_thread_does_not_wait_for_the_limit, with_timeouts(0)) {
+    std::array<counting_job, 2> jobs;
+    pool p(1);
+    const auto begin = sync::clock::now();
+    for (counting_job& job : jobs) {
+        p.submit(job);
+        job.done.wait();
+    }
+    require(sync::clock::now() == begin, "POOL1: the thread has been notified");
+}
+
+MODEL_WITH(pool_model, the_end_of_the_pool_does_not_wait_for_the_limit, with_timeouts(0)) {
+    const auto begin = sync::clock::now();
+    {
+        counting_job job;
+        pool p(2);
+        p.submit(job);
+    }
+    require(sync::clock::now() == begin, "POOL3: idle threads are told");
+}
+
 MODEL_WITH(pool_model, a_job_submits_another, with_timeouts(0)) {
     struct submitting_job final : blocking_job_base {
         submitting_job(pool& p, counting_job& n) : where(p), next(n) {}

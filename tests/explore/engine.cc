@@ -137,9 +137,10 @@ run_result engine::run(choices& c, const limits& l, const std::function<void()>&
 
 void engine::conclude() {
     if (result_.failed) {
-        // ENG3. A fiber that is destroyed would be unwound, so the handles are forgotten.
+        // ENG3. A fiber that is destroyed would be unwound, so the handles are forgotten. The one that failed may have
+        // done so at its very end: when that left the others in a deadlock.
         for (unsigned t = 0; t < thread_count_; ++t) {
-            if (threads_[t].state != waiting::ended) {
+            if (threads_[t].state != waiting::ended || t == current_) {
                 new (&fibers_->of[t]) boost::context::fiber();
                 new (&threads_[t].body) std::function<void()>();  // lies in the arena
             }

@@ -229,6 +229,32 @@ MODEL(registry_model, a_limit_that_passes_is_told_and_the_next_wait_ends) {
     drain(registry);
 }
 
+settings without_time_limits() {
+    settings s;
+    s.bounds.timeouts = 0;  // a limit passes only when nothing else can happen
+    return s;
+}
+
+MODEL_WITH(registry_model, who_waits_for_the_last_is_told_when_it_leaves, without_time_limits()) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = start_detached(registry);
+    const model_thread runner([&] { job.succeed(0); });
+    const auto begin = sync::clock::now();
+    require(registry.wait_until_empty(some_time) && sync::clock::now() == begin, "REG2: not by its limit");
+}
+
+MODEL_WITH(registry_model, who_waits_for_two_is_told_when_the_second_leaves, without_time_limits()) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& first = start_detached(registry);
+    hand_run_job& second = start_detached(registry);
+    const model_thread runner([&] { first.succeed(0); });
+    const model_thread other([&] { second.succeed(0); });
+    const auto begin = sync::clock::now();
+    require(registry.wait_until_empty(some_time) && sync::clock::now() == begin, "REG2: not by its limit");
+}
+
 MODEL(registry_model, a_task_that_comes_while_the_registry_is_drained) {
     unhandled_errors errors;
     task_registry registry(errors.handler());
