@@ -19,10 +19,21 @@ brigade::task<std::uint64_t> fib(unsigned n) {
     if (n < 2) {
         co_return n;
     }
-    const auto both = co_await brigade::when_all(fib(n - 1), fib(n - 2));  // in parallel
-    co_return std::get<0>(both) + std::get<1>(both);
+    std::uint64_t a = 0;
+    std::uint64_t b = 0;
+    co_await brigade::fork(a, fib(n - 1));  // another worker may go on here meanwhile
+    co_await brigade::call(b, fib(n - 2));
+    co_await brigade::join();
+    co_return a + b;
 }
 // [/fork_join]
+
+// [when_all]
+brigade::task<std::uint64_t> both(unsigned m, unsigned n) {
+    const auto [a, b] = co_await brigade::when_all(fib(m), fib(n));
+    co_return a + b;
+}
+// [/when_all]
 
 // [deadline]
 brigade::task<std::string> greet(brigade::endpoint server) {
@@ -62,6 +73,11 @@ brigade::task<int> many() {
 TEST(readme, fork_join) {
     brigade::executor executor;
     EXPECT_EQ(executor.block_on(fib, 15U), 610U);
+}
+
+TEST(readme, when_all) {
+    brigade::executor executor;
+    EXPECT_EQ(executor.block_on(both, 15U, 10U), 665U);
 }
 
 TEST(readme, deadline) {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks that the C++ in the documentation is C++ that is compiled.
 
-Every ```cpp block of README.md and docs/**/*.md must be, byte for byte, a region of a source file under examples/ or
-tests/docs/. A region stands between two marker lines, and is compared without the indentation that its lines share:
+Every ```cpp block of README.md and docs/**/*.md must be, byte for byte, a region of a source file under examples/,
+tests/docs/ or tests/explore/. A region stands between two marker lines, and is compared without the indentation that
+its lines share:
 
     // [echo]
     ...
@@ -16,7 +17,7 @@ import re
 import sys
 import textwrap
 
-SOURCE_FOLDERS = ("examples", "tests/docs")
+SOURCE_FOLDERS = ("examples", "tests/docs", "tests/explore")
 SOURCE_SUFFIXES = {".cc", ".hpp"}
 MARKER = re.compile(r"^\s*// \[(/?)([\w.-]+)\]\s*$")
 FENCE = re.compile(r"^(\s*)(`{3,})\s*(\S*)")

@@ -28,6 +28,7 @@ MODEL(parker_model, the_wait_ends_whenever_the_token_comes) {
     p.wait();
 }
 
+// [model]
 MODEL(parker_model, who_is_woken_sees_what_the_waker_wrote) {
     parker p;
     int payload = 0;
@@ -38,6 +39,7 @@ MODEL(parker_model, who_is_woken_sees_what_the_waker_wrote) {
     p.wait();
     require(payload == 1, "written before the wake-up");
 }
+// [/model]
 
 MODEL(parker_model, each_of_two_waits_needs_a_token_of_its_own) {
     parker p;
