@@ -17,8 +17,8 @@ bool idle::start_searching() noexcept {
 }
 
 bool idle::stop_searching() noexcept {
-    // pairs: sleep() of one that searches as well. It then sees what this worker has moved from where that one has
-    // looked to its own queue, beside the task that it runs now.
+    // pairs: the fence in sleep() of one that searches as well. It then sees what this worker has moved from where that
+    // one has looked to its own queue, beside the task that it runs now.
     const std::uint64_t before = word_.fetch_sub(one_searching, std::memory_order_release);
     sync::invariant("IDLE3", [&] { return searching(before) >= 1; });
     return searching(before) == 1;
@@ -28,8 +28,8 @@ void idle::sleep(unsigned worker, bool searching) noexcept {
     {
         const sync::lock lock(mutex_);
         sync::invariant("IDLE3", [this] { return all_are_counted(); });
-        // pairs: stop_searching()
-        word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_acquire);
+        // Relaxed: the fence acquires what another searcher has released in stop_searching().
+        word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_relaxed);
         sleepers_.push_back(worker);
     }
     sync::asymmetric_fence_heavy();  // pairs: the light fence in needs_waking(), IDLE1

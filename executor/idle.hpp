@@ -22,9 +22,9 @@
 //          `awake + length of the stack == workers` whenever the lock is free.
 //   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost.
 //
-// The fences order the word against the queues, and it carries no data, so its accesses are relaxed, but for one pair:
-// who ends a search releases, in stop_searching(), what it has moved into its own queue meanwhile, to another searcher
-// that has looked there before and now sleeps, by an acquire, and looks again.
+// The fences order the word against the queues, and it carries no data, so its accesses are relaxed but for one: who
+// ends a search releases, in stop_searching(), what it has moved into its own queue meanwhile, to another searcher that
+// has looked there before and now sleeps: the fence of S2 acquires it.
 //
 // At most half of the workers search (but at least one may): more only fight over the same deques. A worker that may
 // not search parks at once; IDLE2 holds, since others search.

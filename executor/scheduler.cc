@@ -51,8 +51,7 @@ void scheduler::request_end(phase how) noexcept {
         if (now >= how) {
             return;  // SCH1
         }
-        // pairs: current_phase(), which every worker asks before it sleeps.
-    } while (!phase_.compare_exchange_weak(now, how, std::memory_order_release, std::memory_order_relaxed));
+    } while (!phase_.compare_exchange_weak(now, how, std::memory_order_relaxed));  // SCH2
     while (const std::optional<unsigned> sleeper = idle_.pick_any()) {
         workers_[*sleeper]->unpark();
     }

@@ -6,6 +6,9 @@
 // and have ended, while they are on their way out.
 //   SCH1  The phase only grows. A worker looks at it before it takes a coroutine (leaving) and, with nothing to run,
 //         before it sleeps and after it has entered the stack of sleepers (draining).
+//   SCH2  The phase carries nothing: who sees it leaves and touches nothing that others wrote; joining orders the rest.
+//         A worker that sleeps, or is about to, sees it: it is on the stack when pick_any() looks, and gets a token; or
+//         it enters the stack later, and then the stack's lock orders its second look behind the change.
 #pragma once
 
 #include <chrono>
@@ -50,7 +53,7 @@ public:
     [[nodiscard]] injection_queue& injected() noexcept { return injected_; }
     [[nodiscard]] idle& idlers() noexcept { return idle_; }
     [[nodiscard]] phase current_phase() const noexcept {
-        return phase_.load(std::memory_order_acquire);  // pairs: the exchange in request_end()
+        return phase_.load(std::memory_order_relaxed);  // SCH2
     }
     [[nodiscard]] bool has_visible_work() const noexcept;
     [[nodiscard]] executor& owner() const noexcept { return owner_; }

@@ -268,7 +268,8 @@ public:
     //      moment is waited for, up to its next suspension, and standard error says so each time the deadline has
     //      passed again. Then what is suspended is destroyed: locals, callables and arguments; whoever awaits it finds
     //      operation_cancelled. An awaitable of your own must not resume such a task later. A task that is on another
-    //      executor at that moment must have come back before.
+    //      executor at that moment must have come back before. Children of fork() that wait at that moment are left as
+    //      they are: nothing of them runs any more, and their memory is not given back.
     //   5. The blocking pool, the reactor and the workers end; their threads are joined.
     // Any thread but one of this executor, which gets std::logic_error.
     void shutdown(std::chrono::milliseconds deadline);

@@ -145,11 +145,13 @@ void engine::conclude() {
                 new (&threads_[t].body) std::function<void()>();  // lies in the arena
             }
         }
-        return;
     }
     model_->finish();
     result_.infeasible = model_->infeasible();
-    if (limits_.check_leaks && !result_.infeasible) {
+    if (result_.infeasible) {
+        result_.failed = false;  // no execution comes to that
+    }
+    if (!result_.failed && limits_.check_leaks && !result_.infeasible) {
         result_.message = memory_.leaks();
         result_.failed = !result_.message.empty();
     }

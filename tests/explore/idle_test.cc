@@ -41,6 +41,19 @@ MODEL(parker_model, who_is_woken_sees_what_the_waker_wrote) {
 }
 // [/model]
 
+MODEL(parker_model, who_looks_without_waiting_sees_it_as_well) {
+    parker p;
+    int payload = 0;
+    const model_thread waker([&] {
+        payload = 1;
+        p.unpark();
+    });
+    while (!p.try_wait()) {
+        sync::yield_thread();
+    }
+    require(payload == 1, "written before the wake-up");
+}
+
 MODEL(parker_model, each_of_two_waits_needs_a_token_of_its_own) {
     parker p;
     sync::atomic<int> rounds{0};
