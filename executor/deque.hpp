@@ -90,6 +90,7 @@ private:
         bottom_.store(bottom, std::memory_order_release);
         sync::asymmetric_fence_light();                           // O2; pairs: the heavy fence in steal()
         std::int64_t top = top_.load(std::memory_order_relaxed);  // O3; the fence orders it
+        sync::invariant("DEQ1", [&] { return top <= bottom + 1; });
         if (top > bottom) {
             bottom_.store(bottom + 1, std::memory_order_relaxed);  // empty: no thief gets past its compare-exchange
             return nullptr;

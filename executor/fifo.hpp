@@ -46,6 +46,7 @@ public:
         if (bottom - top > r->mask) {
             r = grow_to(2 * (static_cast<std::size_t>(r->mask) + 1), r, top, bottom);
         }
+        sync::invariant("RING2", [&] { return top <= bottom && bottom - top <= r->mask; });
         r->slot(bottom).store(item, std::memory_order_relaxed);  // published by the next line
         // pairs: the load of bottom in take() and deque::steal(), RING4.
         bottom_.store(bottom + 1, std::memory_order_release);

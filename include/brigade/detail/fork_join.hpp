@@ -79,6 +79,7 @@ public:
     [[nodiscard]] waiter& joining() const noexcept { return *static_cast<waiter*>(place_); }
     // The parent has joined: as if nothing had been forked. Throws what the children threw.
     void finish_join() {
+        sync::invariant("FORK4", [this] { return outstanding_.load(std::memory_order_relaxed) == 0; });
         place_ = nullptr;
         // Relaxed: every child has arrived or was taken over from; see above.
         if (errors_.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
