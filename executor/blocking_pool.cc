@@ -37,7 +37,10 @@ void blocking_pool::give_up_queued() noexcept {
 
 blocking_pool::~blocking_pool() {
     request_end();
-    // Nobody starts a thread any more: the executor has no tasks.
+    join_threads();
+}
+
+void blocking_pool::join_threads() noexcept {
     for (sync::thread& t : threads_) {
         if (t.joinable()) {
             t.join();

@@ -31,10 +31,12 @@ public:
 
     // Gives up the jobs that no thread has begun. Any thread.
     void give_up_queued() noexcept;
-    // The threads end when nothing is queued. Nobody submits any more. Any thread.
+    // The threads end when nothing is queued. Nobody submits any more: the executor takes nothing in. Any thread.
     void request_end() noexcept;
     // Whether all have ended, before `limit`.
     [[nodiscard]] bool wait_until_ended(std::chrono::milliseconds limit);
+    // After request_end(); waits for the threads. By one thread at a time, none of them.
+    void join_threads() noexcept;
 
 private:
     static constexpr std::chrono::seconds keep_alive{10};

@@ -1,17 +1,22 @@
 // The end of an executor, in the order of executor::shutdown():
 //   1. Intake closes, for threads that belong to no executor: `closing`.
 //   2. The registry asks every task to stop, also those that come later.
-//   3. Nothing is alive: the registry is empty before the deadline. Or it is not, and the workers leave at once instead
-//      of running what stands in their queues, and the blocking pool gives up the jobs that it has not begun.
-//   4. Blocking pool, workers and reactor end, in this order: the first posts to the second, and a worker may start the
-//      third.
-//   5. The registry closes: intake ends for everybody. What it still holds is suspended, or stands in a queue that
-//      nobody takes from, and is destroyed, on the thread that shuts down.
+//   3. Nothing is alive: the registry is empty before the deadline, and the workers drain. Or it is not, and they leave
+//      instead of running what stands in their queues. They are waited for.
+//   4. The registry closes: intake ends for everybody. Those who had entered before are waited for, if they bring a
+//      job.
+//   5. The reactor ends. What the registry holds of tasks is suspended now, or stands in a queue that nobody takes
+//      from, and is destroyed, on the thread that shuts down. Blocking jobs that have not begun are given up.
+//   6. The blocking pool ends. Not before: a job may wait for a task, which only step 5 ends.
 // A task is destroyed where it is suspended by destroying the frame of its body, and so all frames that it awaits. The
 // root's own frame holds the result, and goes when the handle does.
-//   END1  When step 5 begins no thread of the executor is left, so nothing of a task runs, and nothing resumes one.
+//   END1  When step 5 destroys tasks, the executor has neither workers nor a reactor, so nothing of a task runs, and
+//         nothing of this executor resumes one. Blocking jobs may run: they touch tasks by their states only.
 //   END2  A wait of the runtime has ended by step 2 and is past: what is suspended in step 5 waits in an awaitable from
-//         elsewhere, stands in a queue, or awaits one that does.
+//         elsewhere, stands in a queue, or awaits one that does. Another executor may still be about to wake one that
+//         joined a task of its own: the awaiter's destructor waits for that (JOIN1).
+//   END3  A job is in the registry before it is in the pool, and `entering` counts who is between the two. So when step
+//         4 is over, no job comes.
 #include <brigade/executor.hpp>
 
 #include <cstdio>
@@ -75,33 +80,49 @@ void detail::executor_parts::shutdown(std::chrono::milliseconds deadline) {
     // Relaxed: a caller that races the end of the executor has lost either way.
     closing.store(true, std::memory_order_relaxed);
     registry.request_stop();
-    if (registry.wait_until_empty(deadline)) {
-        end_threads(scheduler::phase::draining);
-    } else {
+    const bool all_ended = registry.wait_until_empty(deadline);
+    if (!all_ended) {
         report("is shutting down; the deadline has passed, and these have not ended:");
-        end_threads(scheduler::phase::leaving);
     }
+    end_workers(all_ended ? scheduler::phase::draining : scheduler::phase::leaving);
     registry.close();
-    const executor_scope scope(self);
-    registry.abandon_all();
+    // pairs: the subtraction in executor::submit(); the job is in the pool (END3).
+    while (entering.load(std::memory_order_acquire) != 0) {
+        sync::yield_thread();
+    }
+    end_events(!all_ended);
+    {
+        const executor_scope scope(self);
+        if (!all_ended) {
+            blocking.give_up_queued();
+        }
+        registry.abandon_tasks();
+    }
+    end_blocking_jobs();
 }
 
-void detail::executor_parts::end_threads(scheduler::phase how) {
-    const std::chrono::milliseconds limit = options.shutdown_deadline;
+void detail::executor_parts::end_workers(scheduler::phase how) {
     workers.request_end(how);
-    if (how == scheduler::phase::leaving) {
-        blocking.give_up_queued();
-    }
-    blocking.request_end();
-    while (!blocking.wait_until_ended(limit)) {
-        report("is shutting down and waits for blocking jobs, among:");
-    }
-    while (!workers.wait_until_ended(limit)) {
+    while (!workers.wait_until_ended(options.shutdown_deadline)) {
         report("is shutting down and waits for what is still running, among:");
     }
-    if (owned_events != nullptr) {  // no thread is left that could make one
-        owned_events->end();
+    workers.join_threads();
+}
+
+void detail::executor_parts::end_events(bool leaves_some) noexcept {
+    const sync::lock lock(event_source_mutex);
+    events_ended = true;
+    if (owned_events != nullptr) {
+        owned_events->end(leaves_some);
     }
+}
+
+void detail::executor_parts::end_blocking_jobs() {
+    blocking.request_end();
+    while (!blocking.wait_until_ended(options.shutdown_deadline)) {
+        report("is shutting down and waits for blocking jobs, among:");
+    }
+    blocking.join_threads();
 }
 
 void detail::executor_parts::report(const char* what) {
@@ -170,6 +191,19 @@ void executor::refuse_on_worker() const {
 
 namespace {
 
+class on_the_way_in {
+public:
+    explicit on_the_way_in(detail::sync::atomic<std::uint32_t>& count) noexcept : count_(count) {}
+    on_the_way_in(const on_the_way_in&) = delete;
+    on_the_way_in& operator=(const on_the_way_in&) = delete;
+    ~on_the_way_in() {
+        count_.fetch_sub(1, std::memory_order_release);  // pairs: the load in executor_parts::shutdown() (END3)
+    }
+
+private:
+    detail::sync::atomic<std::uint32_t>& count_;
+};
+
 [[noreturn]] void refuse(const executor& self, detail::spawn_state& state) {
     state.release();  // the side that would have run
     throw std::runtime_error("brigade: spawn on executor '" + self.name() + "', which is shutting down");
@@ -194,7 +228,10 @@ void executor::launch(detail::spawn_state& state, std::coroutine_handle<> handle
 
 void executor::submit(detail::spawn_state& state, detail::blocking_job_base& job, const char* type_name) {
     refuse_when_closed(*this, *parts_, state);
-    if (!parts_->registry.add(state, type_name)) {
+    // Relaxed: the registry's lock orders it before close(), which comes before the look at it.
+    parts_->entering.fetch_add(1, std::memory_order_relaxed);
+    const on_the_way_in inside(parts_->entering);
+    if (!parts_->registry.add(state, type_name, detail::task_registry::kind::blocking_job)) {
         refuse(*this, state);
     }
     try {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include <brigade/executor.hpp>
@@ -18,12 +20,13 @@ class event_source {
 public:
     virtual ~event_source() = default;
     // Stops and joins its thread; it wakes nobody afterwards, but what waits in it can still be taken out.
-    virtual void end() noexcept = 0;
+    // `leaves_some`: coroutines may stay behind that hold a part of it, and never run.
+    virtual void end(bool leaves_some) noexcept = 0;
 };
 
 // The members end in reverse order: the pool and the event source post to the workers, so they go before them.
 struct executor_parts {
-    executor_parts(executor& self, executor_options given);
+    executor_parts(executor& owner, executor_options given);
     // See executor::shutdown().
     void shutdown(std::chrono::milliseconds deadline);
     executor_parts(const executor_parts&) = delete;
@@ -35,14 +38,18 @@ struct executor_parts {
     detail::scheduler workers;
     sync::mutex event_source_mutex;
     sync::atomic<event_source*> events{nullptr};
-    std::unique_ptr<event_source> owned_events;
+    std::unique_ptr<event_source> owned_events;  // under event_source_mutex
+    bool events_ended = false;                   // as well
     blocking_pool blocking;
     sync::atomic<bool> closing{false};
+    sync::atomic<std::uint32_t> entering{0};  // threads inside executor::submit()
     sync::mutex shutdown_mutex;
     bool is_shut_down = false;  // under shutdown_mutex
 
 private:
-    void end_threads(scheduler::phase how);
+    void end_workers(scheduler::phase how);
+    void end_events(bool leaves_some) noexcept;
+    void end_blocking_jobs();
     void report(const char* what);
 };
 
@@ -50,7 +57,8 @@ struct executor_access {
     [[nodiscard]] static executor_parts& parts(executor& e) noexcept { return *e.parts_; }
     [[nodiscard]] static detail::scheduler& scheduler(const executor& e) noexcept { return e.parts_->workers; }
 
-    // The executor's event source; made by `make` when it is asked for the first time. Any thread.
+    // The executor's event source; made by `make` when it is asked for the first time. Any thread. Throws
+    // std::runtime_error when the executor has been shut down before that.
     template <class Make>
     [[nodiscard]] static event_source& events(executor& e, Make&& make) {
         executor_parts& p = *e.parts_;
@@ -60,6 +68,9 @@ struct executor_access {
         }
         const sync::lock lock(p.event_source_mutex);
         if (p.owned_events == nullptr) {
+            if (p.events_ended) {
+                throw std::runtime_error("brigade: I/O on executor '" + p.options.name + "', which has ended");
+            }
             p.owned_events = make();
             p.events.store(p.owned_events.get(), std::memory_order_release);  // pairs: the load above
         }

@@ -41,8 +41,13 @@ void fork_state::add_error(std::exception_ptr error) noexcept {
 }
 
 void fork_state::rethrow_errors() {
-    std::vector<std::exception_ptr> errors;
+    std::size_t count = 0;
     // Relaxed: as in finish_join().
+    for (const fork_error* e = errors_.load(std::memory_order_relaxed); e != nullptr; e = e->next) {
+        ++count;
+    }
+    std::vector<std::exception_ptr> errors;
+    errors.reserve(count);  // or they stay where they are
     for (fork_error* newest = errors_.exchange(nullptr, std::memory_order_relaxed); newest != nullptr;) {
         const std::unique_ptr<fork_error> node(std::exchange(newest, newest->next));
         errors.push_back(std::move(node->error));

@@ -194,7 +194,12 @@ frame_heap* start_this_heap() noexcept {
     frame_pool& pool = process_frame_pool();
     if (size > frame_sizes::largest) {
         pool.release_large(frame);
-    } else if (heap != nullptr || (heap = start_this_heap()) != nullptr) {
+        return;
+    }
+    if (heap == nullptr) {
+        heap = start_this_heap();
+    }
+    if (heap != nullptr) {
         heap->free(frame, size);
     } else {
         pool.release_block(frame, size);

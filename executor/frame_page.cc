@@ -29,7 +29,9 @@ std::uint32_t frame_page::take(std::uint32_t most, frame_block*& first) noexcept
         last = free_;
         free_ = frame_block::after(last);
     }
-    frame_block::link(last, nullptr);
+    if (last != nullptr) {
+        frame_block::link(last, nullptr);
+    }
     used_ += count;
     return count;
 }

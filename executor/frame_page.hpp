@@ -115,7 +115,8 @@ public:
 
     // Of the block, or of anything inside it.
     [[nodiscard]] static frame_page* of(void* block) noexcept {
-        return reinterpret_cast<frame_page*>(reinterpret_cast<std::uintptr_t>(block) & ~(frame_sizes::page - 1));
+        const std::size_t offset = reinterpret_cast<std::uintptr_t>(block) & (frame_sizes::page - 1);
+        return reinterpret_cast<frame_page*>(static_cast<std::byte*>(block) - offset);
     }
 
     // The only one who knows this page gets it, all blocks free, for blocks of that class.

@@ -138,12 +138,12 @@ executor_counters scheduler::counters() const noexcept {
     return sum;
 }
 
-executor_scope::executor_scope(executor& owner) noexcept {
+executor_scope::executor_scope(executor& owner) noexcept : before_(sync::thread_pointer<executor>::get()) {
     sync::thread_pointer<executor>::set(&owner);
 }
 
 executor_scope::~executor_scope() {
-    sync::thread_pointer<executor>::set(nullptr);
+    sync::thread_pointer<executor>::set(before_);
 }
 
 worker& this_worker() noexcept {

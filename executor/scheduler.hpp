@@ -40,6 +40,8 @@ public:
     void request_end(phase how) noexcept;
     // Whether all workers have left, before `limit`. Not on a worker.
     [[nodiscard]] bool wait_until_ended(std::chrono::milliseconds limit);
+    // After request_end(); waits for the threads. By one thread at a time, not on a worker.
+    void join_threads() noexcept;
 
     // Any thread. Never fails: memory exhaustion terminates, as a task that was woken must not be lost.
     void post(std::coroutine_handle<> handle) noexcept;
@@ -56,14 +58,12 @@ public:
         return phase_.load(std::memory_order_relaxed);  // SCH2
     }
     [[nodiscard]] bool has_visible_work() const noexcept;
-    [[nodiscard]] executor& owner() const noexcept { return owner_; }
     [[nodiscard]] executor_counters counters() const noexcept;
 
 private:
     [[nodiscard]] worker* local_worker() const noexcept;
     void inject(std::coroutine_handle<> handle) noexcept;
     void run_worker(unsigned index, const std::string& name);
-    void join_threads() noexcept;
 
     executor& owner_;
     injection_queue injected_;
@@ -77,13 +77,16 @@ private:
     std::vector<sync::thread> threads_;
 };
 
-// The calling thread belongs to `owner` until the guard goes: executor::current().
+// The calling thread belongs to `owner` until the guard goes, and then to whom it belonged before: executor::current().
 class executor_scope {
 public:
     explicit executor_scope(executor& owner) noexcept;
     ~executor_scope();
     executor_scope(const executor_scope&) = delete;
     executor_scope& operator=(const executor_scope&) = delete;
+
+private:
+    executor* const before_;
 };
 
 }  // namespace brigade::detail

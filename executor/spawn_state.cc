@@ -1,6 +1,7 @@
 #include <brigade/detail/spawn_state.hpp>
 
 #include <stdexcept>
+#include <utility>
 
 #include <brigade/join_handle.hpp>
 
@@ -10,7 +11,8 @@ namespace brigade::detail {
 
 namespace {
 
-// The two values of waiter_ that are neither null nor a waiter.
+// The values of waiter_ that are neither null nor a waiter.
+char waking_mark;
 char finished_mark;
 char stopped_mark;
 
@@ -38,8 +40,9 @@ bool is_cancellation(const std::exception_ptr& error) noexcept {
 }  // namespace
 
 bool spawn_state::finished() const noexcept {
-    // pairs: the exchange in finish(); the result is visible.
-    return waiter_.load(std::memory_order_acquire) == &finished_mark;
+    // pairs: the exchange in finish(), or the store behind it; the result is visible.
+    const void* const seen = waiter_.load(std::memory_order_acquire);
+    return seen == &finished_mark || seen == &waking_mark;
 }
 
 bool spawn_state::wait(join_waiter& w) {
@@ -49,7 +52,7 @@ bool spawn_state::wait(join_waiter& w) {
     if (waiter_.compare_exchange_strong(seen, &w, std::memory_order_release, std::memory_order_acquire)) {
         return true;  // JOIN2
     }
-    if (seen != &finished_mark && seen != &stopped_mark) {
+    if (seen != &finished_mark && seen != &waking_mark && seen != &stopped_mark) {
         throw std::logic_error("brigade: two tasks await one join_handle");
     }
     return false;
@@ -75,6 +78,13 @@ bool spawn_state::stop_waiting(join_waiter& w) noexcept {
 void spawn_state::forget_stop() noexcept {
     void* seen = &stopped_mark;
     waiter_.compare_exchange_strong(seen, nullptr, std::memory_order_relaxed);  // nobody else is left to set or read it
+}
+
+void spawn_state::let_finisher_pass() noexcept {
+    // pairs: the store in finish(): the waiter and its scheduler may go.
+    while (waiter_.load(std::memory_order_acquire) == &waking_mark) {
+        sync::yield_thread();
+    }
 }
 
 void spawn_state::wait_blocking() {
@@ -128,12 +138,14 @@ void spawn_state::finish() noexcept {
     registry_->remove(*this);
     // pairs: release for the loads in finished() and wait(), so that they see the result; acquire for the release in
     // wait(), so that the waiter is complete. JOIN1.
-    void* const seen = waiter_.exchange(&finished_mark, std::memory_order_acq_rel);
-    sync::invariant("JOIN1", [seen] { return seen != &finished_mark; });
+    void* const seen = waiter_.exchange(&waking_mark, std::memory_order_acq_rel);
+    sync::invariant("JOIN1", [seen] { return seen != &finished_mark && seen != &waking_mark; });
     if (seen != nullptr && seen != &stopped_mark) {
         auto& w = *static_cast<join_waiter*>(seen);
         w.wake(w);
     }
+    // pairs: the loads in let_finisher_pass(), finished() and wait(). JOIN1.
+    waiter_.store(&finished_mark, std::memory_order_release);
     release();
 }
 
@@ -143,31 +155,43 @@ bool join_awaiter_base::suspend(std::coroutine_handle<> parent, stop_source* sto
         return false;
     }
     suspended_ = true;
+    state_->retain();  // for as long as suspended_
     bool waits = false;
     try {
         waits = state_->wait(*this);  // JOIN2: when it gives true, this may be gone
     } catch (...) {
-        suspended_ = false;
+        no_longer_suspended();
         throw;
     }
     if (!waits) {
-        suspended_ = false;
+        no_longer_suspended();
     }
     return waits;
+}
+
+void join_awaiter_base::no_longer_suspended() noexcept {
+    if (std::exchange(suspended_, false)) {
+        state_->release();
+    }
 }
 
 void join_awaiter_base::withdraw() noexcept {
     on_stop_.detach();
     if (!state_->stop_waiting(*this)) {
+        state_->let_finisher_pass();
         state_->forget_stop();
     }
+    no_longer_suspended();
 }
 
 void join_awaiter_base::resumed() {
-    suspended_ = false;
     on_stop_.detach();
-    if (!state_->finished()) {
+    const bool finished = state_->finished();
+    if (!finished) {
         state_->forget_stop();
+    }
+    no_longer_suspended();
+    if (!finished) {
         throw operation_cancelled();
     }
 }

@@ -20,9 +20,10 @@ std::string readable(const char* type_name) {
 
 }  // namespace
 
-bool task_registry::add(spawn_state& state, const char* type_name) {
+bool task_registry::add(spawn_state& state, const char* type_name, kind what) {
     live_entry& entry = state;
     entry.type_name = type_name;
+    entry.is_task = what == kind::task;
     entry.shard = static_cast<unsigned>(sync::this_thread_number() % shards_.size());
     state.registry_ = this;
     shard& home = shards_[entry.shard];
@@ -120,17 +121,17 @@ void task_registry::close() noexcept {
     }
 }
 
-void task_registry::abandon_all() noexcept {
+void task_registry::abandon_tasks() noexcept {
+    const auto first_task_of = [](shard& s) {
+        const sync::lock lock(s.mutex);
+        live_entry* entry = s.first;
+        while (entry != nullptr && !entry->is_task) {
+            entry = entry->next;
+        }
+        return static_cast<spawn_state*>(entry);
+    };
     for (shard& s : shards_) {
-        for (;;) {
-            spawn_state* state = nullptr;
-            {
-                const sync::lock lock(s.mutex);
-                if (s.first == nullptr) {
-                    break;
-                }
-                state = static_cast<spawn_state*>(s.first);
-            }
+        while (spawn_state* const state = first_task_of(s)) {
             state->abandon();  // leaves the shard
         }
     }

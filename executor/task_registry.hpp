@@ -29,7 +29,8 @@ public:
 
     // Any thread. When the executor is stopping, the newcomer is asked to stop at once. False, and not added, after
     // close().
-    [[nodiscard]] bool add(spawn_state& state, const char* type_name);
+    enum class kind : std::uint8_t { task, blocking_job };
+    [[nodiscard]] bool add(spawn_state& state, const char* type_name, kind what = kind::task);
     // Any thread, once for each add(). The registry may be gone when this returns.
     void remove(spawn_state& state) noexcept;
 
@@ -45,8 +46,8 @@ public:
     [[nodiscard]] bool wait_until_empty(std::chrono::milliseconds limit);
 
     void close() noexcept;
-    // Ends what is left with spawn_state::abandon(): nothing of it runs or will be resumed.
-    void abandon_all() noexcept;
+    // Ends the tasks that are left with spawn_state::abandon(): nothing of them runs or will be resumed.
+    void abandon_tasks() noexcept;
 
     // One line each: number and callable. At most `most`, then how many more.
     [[nodiscard]] std::vector<std::string> describe(std::size_t most);

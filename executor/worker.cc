@@ -223,6 +223,9 @@ std::coroutine_handle<> worker::fork(fork_state& parent, std::coroutine_handle<>
 
 // WRK3
 bool worker::others_are_due() noexcept {
+    if (home_.current_phase() == scheduler::phase::leaving) [[unlikely]] {
+        return true;
+    }
     if (ready_.size() == 0 && home_.injected().size() == 0) [[likely]] {
         return false;
     }

@@ -23,7 +23,8 @@
 //       looks whether any are there, which costs three loads. The first look in a turn of the loop that finds some
 //       notes the time; a later one, ten microseconds on, puts the child onto forked_ as well, above the parent's
 //       continuation, and returns to the loop. So who waits does so for two children that do not fork, at most; and
-//       when others are always ready, the computation gets ten microseconds out of every `forked_turn` turns.
+//       when others are always ready, the computation gets ten microseconds out of every `forked_turn` turns. The end
+//       of the executor is due at once.
 //
 // Items of forked_ are of two kinds, told apart by a bit: a fork_state, for its parent's continuation, and the address
 // of a coroutine, for a child that WRK3 has put off.

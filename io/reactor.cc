@@ -46,7 +46,8 @@ reactor::reactor(const std::string& name) {
     }
 }
 
-void reactor::end() noexcept {
+void reactor::end(bool leaves_some) noexcept {
+    leaves_some_ = leaves_some_ || leaves_some;
     if (thread_.joinable()) {
         stopping_.store(true, std::memory_order_release);  // pairs: the load in run()
         wake();
@@ -55,8 +56,11 @@ void reactor::end() noexcept {
 }
 
 reactor::~reactor() {
-    end();
+    end(false);
     close_descriptors();
+    if (leaves_some_) {
+        return;  // what holds them does not run
+    }
     if (const std::size_t open = table_.in_use(); open != 0) {
         std::fprintf(stderr, "brigade: %zu sockets outlive the executor that they belong to\n", open);
         std::terminate();
@@ -132,7 +136,7 @@ void reactor::cancel_and_wait(timer& t) noexcept {
 }
 
 void reactor::run() noexcept {
-    while (!stopping_.load(std::memory_order_acquire)) {  // pairs: the store in the destructor
+    while (!stopping_.load(std::memory_order_acquire)) {  // pairs: the store in end()
         wait_and_deliver();
         expire_timers();
     }

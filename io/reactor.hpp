@@ -34,8 +34,8 @@ public:
     [[nodiscard]] static reactor& of(executor& e);
 
     explicit reactor(const std::string& name);
-    void end() noexcept override;
-    // Terminates, with a report, when a socket is still open: it would point here.
+    void end(bool leaves_some) noexcept override;
+    // Terminates, with a report, when a socket is still open, unless its holder was left behind: it would point here.
     ~reactor() override;
     reactor(const reactor&) = delete;
     reactor& operator=(const reactor&) = delete;
@@ -69,6 +69,7 @@ private:
     int wake_fd_ = -1;
     registration_table table_;
     sync::atomic<bool> stopping_{false};
+    bool leaves_some_ = false;
 
     sync::mutex timers_mutex_;
     timer_heap timers_;

@@ -224,8 +224,8 @@ public:
     }
 
     // Starts the task that `function(args...)` gives. `function` and `args` are moved into the task and live as long as
-    // it does, so a capturing lambda is safe. Any thread. Throws std::runtime_error when the executor is being
-    // destroyed, except on threads of an executor: its tasks may still spawn while they end.
+    // it does, so a capturing lambda is safe. Any thread. Throws std::runtime_error when the executor is shutting
+    // down, except on threads of an executor: its tasks may still spawn while they end.
     template <class F, class... Args>
         requires task_function<std::decay_t<F>&, std::decay_t<Args>...>
     auto spawn(F&& function, Args&&... args) {
@@ -265,12 +265,15 @@ public:
     //   2. Every task is asked to stop. Every wait of the runtime ends by that.
     //   3. Tasks, and the blocking jobs that have been accepted, have until the deadline to end.
     //   4. Past it, standard error says which have not, and nothing is resumed or begun any more. What runs at that
-    //      moment is waited for, up to its next suspension, and standard error says so each time the deadline has
-    //      passed again. Then what is suspended is destroyed: locals, callables and arguments; whoever awaits it finds
-    //      operation_cancelled. An awaitable of your own must not resume such a task later. A task that is on another
-    //      executor at that moment must have come back before. Children of fork() that wait at that moment are left as
-    //      they are: nothing of them runs any more, and their memory is not given back.
-    //   5. The blocking pool, the reactor and the workers end; their threads are joined.
+    //      moment is waited for, up to its next suspension or fork, and blocking jobs to their end; standard error says
+    //      so each time that executor_options::shutdown_deadline has passed again.
+    //   5. Then the tasks that are suspended are destroyed, in no particular order: locals, callables and arguments.
+    //      Whoever awaits one, in block_on() as well, finds operation_cancelled. An awaitable of your own must not
+    //      resume such a task later, and a destructor must not touch the locals of another task. A task that is on
+    //      another executor at that moment must have come back before. Children of fork() and call() that wait at that
+    //      moment are left as they are: nothing of them runs any more, and neither their memory nor the sockets that
+    //      they hold are given back. A chain of awaits is destroyed by recursion: some hundred thousand fit on a stack.
+    //   6. The threads of workers, reactor and blocking pool have been joined.
     // Any thread but one of this executor, which gets std::logic_error.
     void shutdown(std::chrono::milliseconds deadline);
 

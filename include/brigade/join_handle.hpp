@@ -76,6 +76,7 @@ private:
 
     bool suspend(std::coroutine_handle<> parent, stop_source* stop);
     void withdraw() noexcept;
+    void no_longer_suspended() noexcept;
     static void wake_from_finish(join_waiter& self) noexcept;
     static void stop_wait(stop_hook& hook) noexcept;
 

@@ -35,7 +35,8 @@ private:
 }  // namespace detail
 
 // `co_await resume_on(other)`: the task goes on on a worker of `other`, and stays there. It still belongs to the
-// executor that spawned it; `other` must live until the task has ended or left. Does nothing when already there.
+// executor that spawned it; `other` must live, and not be shut down, until the task has ended or left. Does nothing
+// when already there.
 [[nodiscard]] inline detail::resume_on_awaiter resume_on(executor& target) noexcept {
     return detail::resume_on_awaiter(target);
 }

@@ -15,7 +15,7 @@ using brigade::detail::executor_access;
 class counted_source final : public event_source {
 public:
     explicit counted_source(int& ended) : ended_(ended) {}
-    void end() noexcept override { ++ended_; }
+    void end(bool /*leaves_some*/) noexcept override { ++ended_; }
     int payload = 1;
 
 private:

@@ -288,5 +288,35 @@ MODEL_WITH(relay_model, two_tasks_change_places, orders_only()) {
     require(home.block_on([&]() -> task<int> { co_return co_await schedule_on(other, number(1)); }) == 1, "its own");
 }
 
+// Waits may end by their limit although others could go on: the deadline passes at any moment.
+settings with_deadlines() {
+    settings s = orders_only(1, 1'500);
+    s.bounds.timeouts = 2;
+    return s;
+}
+
+// JOIN1: past its deadline an executor destroys a task that another one may be about to wake.
+MODEL_WITH(shutdown_model, a_task_that_another_executor_wakes_is_destroyed_behind_that, with_deadlines()) {
+    executor there({.workers = 1});
+    auto awaited = there.spawn([]() -> task<> { co_await yield(); });
+    executor here({.workers = 1});
+    here.spawn([&]() -> task<> { co_await awaited; }).detach();
+    here.shutdown(std::chrono::milliseconds(0));
+}
+
+// END3
+MODEL_WITH(shutdown_model, a_job_that_comes_while_the_workers_leave_runs_or_is_given_up, with_deadlines()) {
+    int ran = 0;
+    {
+        executor ex({.workers = 1});
+        ex.spawn([&]() -> task<> {
+              brigade::spawn_blocking([&] { ++ran; }).detach();
+              co_return;
+          }).detach();
+        ex.shutdown(std::chrono::milliseconds(0));
+    }
+    require(ran <= 1, "once at most");
+}
+
 }  // namespace
 }  // namespace explore

@@ -3,14 +3,17 @@
 //
 // Protocol of `waiter_`, between the one task that awaits, the finisher, and a stop of the awaiting task:
 //
-//   nobody ---- await ----> waiting ---- finish ----> finished   (the finisher wakes)
-//   nobody ---- finish ---> finished                             (the await does not suspend)
+//   nobody ---- await ----> waiting ---- finish ----> waking --> finished   (the finisher wakes in between)
+//   nobody ---- finish ---> waking ----> finished                           (the await does not suspend)
 //   waiting --- stop -----> nobody                               (the stop wakes)
 //   nobody ---- stop -----> stopped ---- await -----> nobody     (stopped before it suspended: the await does not)
 //
 //   JOIN1  Exactly one of finish and stop takes a waiter out of the word, and only that one wakes it.
+//          While it says `waking`, the finisher may still touch the waiter and the scheduler that it wakes; for all who
+//          ask whether there is a result, waking is finished.
 //   JOIN2  Once the awaiter has put itself into the word it is not touched by the await again.
-//   JOIN3  The state lives as long as the handle or the running side: `references_` counts the two.
+//   JOIN3  The state lives as long as the handle, the running side, or an awaiter that is suspended: `references_`
+//          counts them.
 //   JOIN4  An exception that is still there when the last reference goes is given to the unhandled-exception handler;
 //          but not the operation_cancelled of a task that was asked to stop: that is how it should end.
 #pragma once
@@ -43,6 +46,7 @@ struct live_entry {
     unsigned shard = 0;
     std::uint64_t id = 0;
     const char* type_name = nullptr;  // as typeid gives it: of the callable that was spawned
+    bool is_task = false;             // and not a blocking job
 };
 
 class spawn_state : private live_entry {
@@ -59,6 +63,8 @@ public:
     [[nodiscard]] bool stop_waiting(join_waiter& w) noexcept;
     // Takes back what stop_waiting() left for a wait() that never came.
     void forget_stop() noexcept;
+    // Returns when finish() touches no waiter any more, if it has begun to.
+    void let_finisher_pass() noexcept;
     // Blocks the calling thread until finished.
     void wait_blocking();
 

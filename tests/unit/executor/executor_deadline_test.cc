@@ -165,4 +165,129 @@ TEST(executor_deadline, without_a_deadline_destroys_at_once) {
     EXPECT_EQ(tally.alive(), 0);
 }
 
+TEST(executor_deadline, a_blocking_job_that_begins_while_the_workers_leave_runs_to_its_end) {
+    std::atomic<int> ran = 0;
+    test::captured_stderr output;
+    executor e({.workers = 1, .shutdown_deadline = 10ms});
+    test::latch started;
+    e.spawn([&]() -> task<> {
+         started.count_down();
+         // Computes until the workers are asked to leave, and then begins a job.
+         while (output.text().find("still running") == std::string::npos) {
+             std::this_thread::yield();
+         }
+         brigade::spawn_blocking([&] {
+             for (int i = 0; i < 1000; ++i) {
+                 std::this_thread::yield();
+             }
+             ++ran;
+         }).detach();
+         co_return;
+     }).detach();
+    started.wait();
+    e.shutdown(0ms);
+    EXPECT_LE(ran, 1);  // it ran, or was given up
+}
+
+TEST(executor_deadline, a_blocking_job_that_waits_for_a_task_of_the_executor_is_let_go) {
+    test::captured_stderr output;
+    executor e({.workers = 1, .shutdown_deadline = 10ms});
+    test::latch started;
+    test::tally tally;
+    join_handle<bool> job = e.spawn_blocking([&] {
+        try {
+            e.block_on(wait_for_ever, test::counted(tally), std::ref(started));
+        } catch (const operation_cancelled&) {
+            return true;
+        }
+        return false;
+    });
+    started.wait();
+    e.shutdown(10ms);
+    executor other({.workers = 1});
+    EXPECT_TRUE(other.block_on([&]() -> task<bool> { co_return co_await job; }));
+    EXPECT_EQ(tally.alive(), 0);
+}
+
+TEST(executor_deadline, an_executor_inside_a_task_of_another_leaves_the_thread_to_that_one) {
+    executor outer({.workers = 1});
+    EXPECT_TRUE(outer.block_on([&]() -> task<bool> {
+        {
+            const executor inner({.workers = 1});
+        }
+        co_await brigade::sleep_for(1ms);
+        co_return &executor::current() == &outer;
+    }));
+    join_handle<bool> job = outer.spawn_blocking([&] {
+        executor inner({.workers = 1});
+        inner.shutdown(1s);
+        return executor::try_current() == &outer;
+    });
+    EXPECT_TRUE(outer.block_on([&]() -> task<bool> { co_return co_await job; }));
+}
+
+TEST(executor_deadline, a_forked_child_that_is_left_behind_may_hold_a_socket) {
+    test::captured_stderr output;
+    executor e({.workers = 1});
+    test::latch started;
+    e.spawn([&]() -> task<> {
+         auto listener = brigade::tcp_listener::bind(brigade::endpoint::loopback_v4(0)).value();
+         const auto child = [](brigade::tcp_listener /*held*/, test::latch& s) -> task<> {
+             s.count_down();
+             co_await never();
+         };
+         co_await brigade::fork(child(std::move(listener), started));
+         co_await brigade::join();
+     }).detach();
+    started.wait();
+    e.shutdown(0ms);
+}
+
+TEST(executor_deadline, who_awaits_a_handle_of_another_task_may_be_destroyed_after_both) {
+    test::captured_stderr output;
+    executor e({.workers = 1, .shutdown_deadline = 10ms});
+    test::latch started(2);
+    std::atomic<join_handle<>*> shared = nullptr;
+    e.spawn([&]() -> task<> {
+         join_handle<> handle = brigade::spawn([]() -> task<> { co_await never(); });
+         shared = &handle;
+         started.count_down();
+         co_await never();
+     }).detach();
+    e.spawn([&]() -> task<> {
+         while (shared == nullptr) {
+             co_await brigade::yield();
+         }
+         started.count_down();
+         co_await *shared.load();
+     }).detach();
+    started.wait();
+    // The worker computes, so that the one that is stopped stands in a queue when it is destroyed.
+    test::latch computing;
+    e.spawn([&]() -> task<> {
+         computing.count_down();
+         while (output.text().find("still running") == std::string::npos) {
+             std::this_thread::yield();
+         }
+         co_return;
+     }).detach();
+    computing.wait();
+    e.shutdown(0ms);
+}
+
+TEST(executor_deadline, a_computation_that_forks_ends_at_a_fork) {
+    test::captured_stderr output;
+    executor e({.workers = 1});
+    test::latch started;
+    e.spawn([&]() -> task<> {
+         started.count_down();
+         for (;;) {
+             co_await brigade::fork([]() -> task<> { co_return; }());
+             co_await brigade::join();
+         }
+     }).detach();
+    started.wait();
+    e.shutdown(0ms);
+}
+
 }  // namespace
