@@ -193,7 +193,10 @@ namespace {
 
 class on_the_way_in {
 public:
-    explicit on_the_way_in(detail::sync::atomic<std::uint32_t>& count) noexcept : count_(count) {}
+    explicit on_the_way_in(detail::sync::atomic<std::uint32_t>& count) noexcept : count_(count) {
+        // Relaxed: the registry's lock orders it before close(), which comes before the look at it.
+        count_.fetch_add(1, std::memory_order_relaxed);
+    }
     on_the_way_in(const on_the_way_in&) = delete;
     on_the_way_in& operator=(const on_the_way_in&) = delete;
     ~on_the_way_in() {
@@ -228,8 +231,6 @@ void executor::launch(detail::spawn_state& state, std::coroutine_handle<> handle
 
 void executor::submit(detail::spawn_state& state, detail::blocking_job_base& job, const char* type_name) {
     refuse_when_closed(*this, *parts_, state);
-    // Relaxed: the registry's lock orders it before close(), which comes before the look at it.
-    parts_->entering.fetch_add(1, std::memory_order_relaxed);
     const on_the_way_in inside(parts_->entering);
     if (!parts_->registry.add(state, type_name, detail::task_registry::kind::blocking_job)) {
         refuse(*this, state);

@@ -19,33 +19,35 @@ static_assert(sizeof(atomic<std::uint32_t>) == sizeof(std::uint32_t), "a futex i
 
 namespace {
 
-long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* limit = nullptr) noexcept {
+long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* limit) noexcept {
     return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, limit,
                      nullptr, 0);
+}
+
+void sleep_on(atomic<std::uint32_t>& word, std::uint32_t expected, const timespec* limit) noexcept {
+    // EAGAIN: the word has changed already. EINTR: a signal came. ETIMEDOUT: the limit. All are what the caller loops
+    // for.
+    if (futex(word, FUTEX_WAIT, expected, limit) == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) {
+        std::fprintf(stderr, "brigade: futex wait failed: %s\n", ::strerrordesc_np(errno));
+        std::terminate();
+    }
 }
 
 }  // namespace
 
 void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
-    // EAGAIN: the word has changed already. EINTR: a signal came. Both are what the caller loops for.
-    if (futex(word, FUTEX_WAIT, expected) == -1 && errno != EAGAIN && errno != EINTR) {
-        std::fprintf(stderr, "brigade: futex wait failed: %s\n", ::strerrordesc_np(errno));
-        std::terminate();
-    }
+    sleep_on(word, expected, nullptr);
 }
 
 void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, std::chrono::nanoseconds limit) noexcept {
     constexpr std::chrono::nanoseconds::rep second = 1'000'000'000;
     const timespec relative{.tv_sec = limit.count() / second, .tv_nsec = limit.count() % second};
-    if (futex(word, FUTEX_WAIT, expected, &relative) == -1 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) {
-        std::fprintf(stderr, "brigade: futex wait failed: %s\n", ::strerrordesc_np(errno));
-        std::terminate();
-    }
+    sleep_on(word, expected, &relative);
 }
 
 void futex_wake(atomic<std::uint32_t>& word) noexcept {
     // EFAULT: the woken thread has left and its memory with it; there is nobody to wake.
-    if (futex(word, FUTEX_WAKE, 1) == -1 && errno != EFAULT) {
+    if (futex(word, FUTEX_WAKE, 1, nullptr) == -1 && errno != EFAULT) {
         std::fprintf(stderr, "brigade: futex wake failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
     }

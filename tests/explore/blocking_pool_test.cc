@@ -97,19 +97,21 @@ MODEL(pool_model, one_thread_runs_jobs_in_their_order) {
     require(order == "abc", "first in, first out");
 }
 
+// Ends only beside another.
+struct meeting_job final : blocking_job_base {
+    meeting_job(event& i, event& y) : mine(i), yours(y) {}
+    void give_up() noexcept override {}
+    void run() noexcept override {
+        mine.happen();
+        yours.wait();
+    }
+    event& mine;
+    event& yours;
+};
+
 MODEL(pool_model, two_jobs_run_side_by_side) {
     event first;
     event second;
-    struct meeting_job final : blocking_job_base {
-        meeting_job(event& i, event& y) : mine(i), yours(y) {}
-        void give_up() noexcept override {}
-        void run() noexcept override {
-            mine.happen();
-            yours.wait();
-        }
-        event& mine;
-        event& yours;
-    };
     meeting_job a(first, second);
     meeting_job b(second, first);
     pool p(2);
@@ -185,16 +187,6 @@ MODEL_WITH(pool_model, two_idle_threads_end_by_their_limits_against_two_jobs, []
 MODEL_WITH(pool_model, one_idle_thread_is_not_promised_to_two_jobs, with_timeouts(0)) {
     event first;
     event second;
-    struct meeting_job final : blocking_job_base {
-        meeting_job(event& i, event& y) : mine(i), yours(y) {}
-        void give_up() noexcept override {}
-        void run() noexcept override {
-            mine.happen();
-            yours.wait();
-        }
-        event& mine;
-        event& yours;
-    };
     counting_job early;
     meeting_job a(first, second);
     meeting_job b(second, first);

@@ -9,6 +9,8 @@
 #include <dlfcn.h>
 #include <sys/mman.h>
 
+#include "tests/explore/source_path.hpp"
+
 namespace explore {
 
 namespace {
@@ -170,14 +172,7 @@ std::string describe_code(const void* address) {
     }
     std::string text = line;
     text.erase(text.find_last_not_of("\n") + 1);
-    // Sources are named from the root of the repository.
-    for (const char* const root : {"executor/", "include/brigade/", "io/", "tests/explore/"}) {
-        if (const std::size_t at = text.rfind(root); at != std::string::npos) {
-            text.erase(0, at);
-            break;
-        }
-    }
-    return text;
+    return path_in_repository(text);
 }
 
 }  // namespace explore

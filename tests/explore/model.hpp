@@ -11,7 +11,7 @@
 // The body runs once for each schedule that is tried. It makes its threads and its objects anew each time, and decides
 // nothing by anything but what it computes. docs/model-tests.md says how to write one and how to read a failure.
 //
-// Environment (see tests/explore/README in docs/model-tests.md):
+// Environment:
 //   BRIGADE_EXPLORE_FACTOR=x      x times as many schedules
 //   BRIGADE_EXPLORE_REPLAY=text   only this schedule, as a failure printed it, with its steps
 //   BRIGADE_EXPLORE_SEED=n        where the dice begin

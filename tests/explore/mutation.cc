@@ -3,21 +3,13 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "tests/explore/source_path.hpp"
+
 namespace explore {
 
 namespace {
 
 constexpr const char* role_names[] = {"order", "failure", "fence"};
-
-std::string path_in_repository(const char* file) {
-    const std::string path = file;
-    for (const char* const root : {"include/brigade/", "executor/", "io/", "tests/explore/"}) {
-        if (const std::size_t at = path.rfind(root); at != std::string::npos) {
-            return path.substr(at);
-        }
-    }
-    return path;
-}
 
 place place_of(role r, const std::source_location& where) {
     return {path_in_repository(where.file_name()), where.line(), where.column(), r};

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <map>
 
+#include "tests/explore/source_path.hpp"
+
 namespace explore {
 
 const char* name_of(operation o) noexcept {
@@ -59,17 +61,6 @@ const char* name_of(std::memory_order o) noexcept {
 }
 
 namespace {
-
-// The path from the root of the repository.
-std::string short_path(const char* file) {
-    const std::string path = file;
-    for (const char* const root : {"executor/", "include/brigade/", "io/", "tests/explore/"}) {
-        if (const std::size_t at = path.rfind(root); at != std::string::npos) {
-            return path.substr(at);
-        }
-    }
-    return path;
-}
 
 // Lines of source files, as far as they can be read from here.
 class sources {
@@ -129,7 +120,7 @@ std::string print(const std::vector<trace_step>& trace) {
     sources code;
     std::size_t number = 0;
     for (const trace_step& s : trace) {
-        const std::string file = short_path(s.where.file_name());
+        const std::string file = path_in_repository(s.where.file_name());
         const std::string what = describe(s);
         // A column of its own for each thread, and all places one under another.
         const int indent = static_cast<int>(4 * s.thread);
