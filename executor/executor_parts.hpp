@@ -10,21 +10,14 @@
 #include <brigade/executor.hpp>
 
 #include "executor/blocking_pool.hpp"
+#include "executor/event_source.hpp"
 #include "executor/scheduler.hpp"
 #include "executor/task_registry.hpp"
 
 namespace brigade::detail {
 
-// What wakes suspended tasks for an executor: its reactor, seen from the side that does no I/O.
-class event_source {
-public:
-    virtual ~event_source() = default;
-    // Stops and joins its thread; it wakes nobody afterwards, but what waits in it can still be taken out.
-    // `leaves_some`: coroutines may stay behind that hold a part of it, and never run.
-    virtual void end(bool leaves_some) noexcept = 0;
-};
-
-// The members end in reverse order: the pool and the event source post to the workers, so they go before them.
+// The members end in reverse order. The pool posts to the workers, so it goes before them. The event source has ended
+// with shutdown(), and goes after them: threads that are on their way out of post() may still interrupt it (SEAT3).
 struct executor_parts {
     executor_parts(executor& owner, executor_options given);
     // See executor::shutdown().
@@ -35,11 +28,10 @@ struct executor_parts {
     executor& self;
     executor_options options;
     task_registry registry;
-    detail::scheduler workers;
     sync::mutex event_source_mutex;
-    sync::atomic<event_source*> events{nullptr};
     std::unique_ptr<event_source> owned_events;  // under event_source_mutex
     bool events_ended = false;                   // as well
+    detail::scheduler workers;
     blocking_pool blocking;
     sync::atomic<bool> closing{false};
     sync::atomic<std::uint32_t> entering{0};  // threads inside executor::submit()
@@ -62,8 +54,7 @@ struct executor_access {
     template <class Make>
     [[nodiscard]] static event_source& events(executor& e, Make&& make) {
         executor_parts& p = *e.parts_;
-        // pairs: the store below; the source is complete.
-        if (event_source* const there = p.events.load(std::memory_order_acquire)) {
+        if (event_source* const there = p.workers.events()) {
             return *there;
         }
         const sync::lock lock(p.event_source_mutex);
@@ -72,7 +63,7 @@ struct executor_access {
                 throw std::runtime_error("brigade: I/O on executor '" + p.options.name + "', which has ended");
             }
             p.owned_events = make();
-            p.events.store(p.owned_events.get(), std::memory_order_release);  // pairs: the load above
+            p.workers.set_events(*p.owned_events);
         }
         return *p.owned_events;
     }

@@ -1,5 +1,7 @@
 #include "executor/idle.hpp"
 
+#include <utility>
+
 namespace brigade::detail {
 
 idle::idle(unsigned workers) : workers_(workers), word_(workers * one_awake) {
@@ -25,14 +27,50 @@ bool idle::stop_searching() noexcept {
 }
 
 void idle::sleep(unsigned worker, bool searching) noexcept {
+    bool last = false;
     {
         const sync::lock lock(mutex_);
-        sync::invariant("IDLE3", [this] { return all_are_counted(); });
-        // Relaxed: the fence acquires what another searcher has released in stop_searching().
-        word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_relaxed);
+        last = count_asleep(searching);
         sleepers_.push_back(worker);
     }
-    sync::asymmetric_fence_heavy();  // pairs: the light fence in needs_waking(), IDLE1
+    fence_of_sleeper(last);
+}
+
+void idle::sleep_in_seat(unsigned worker, bool searching) noexcept {
+    bool last = false;
+    {
+        const sync::lock lock(mutex_);
+        last = count_asleep(searching);
+        sync::invariant("SEAT1", [this] { return !in_seat_; });
+        in_seat_ = worker;
+    }
+    fence_of_sleeper(last);
+}
+
+bool idle::count_asleep(bool searching) noexcept {
+    sync::invariant("IDLE3", [this] { return all_are_counted(); });
+    // Relaxed: the fence acquires what another searcher has released in stop_searching().
+    const std::uint64_t before =
+        word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_relaxed);
+    return awake(before) == 1;
+}
+
+void idle::fence_of_sleeper(bool last) noexcept {
+    if (last) {
+        sync::full_fence();  // pairs: the full fence in scheduler::inject(), IDLE5
+    } else {
+        sync::asymmetric_fence_heavy();  // pairs: the light fence in needs_waking(), IDLE1
+    }
+}
+
+bool idle::rejoin(unsigned worker) noexcept {
+    const sync::lock lock(mutex_);
+    if (in_seat_ != worker) {
+        return false;
+    }
+    in_seat_.reset();
+    word_.fetch_add(one_awake, std::memory_order_relaxed);  // IDLE3
+    return true;
 }
 
 std::optional<unsigned> idle::pick() noexcept {
@@ -41,23 +79,25 @@ std::optional<unsigned> idle::pick() noexcept {
     }
     const sync::lock lock(mutex_);
     // Others may have woken the sleeper, or begun to search, in the meantime: whom P2 may rely on as well (IDLE2).
-    if (!needs_waking(word_.load(std::memory_order_relaxed)) || sleepers_.empty()) {
-        return std::nullopt;
-    }
-    return pop_sleeper();
+    return needs_waking(word_.load(std::memory_order_relaxed)) ? pop_sleeper() : std::nullopt;
 }
 
 std::optional<unsigned> idle::pick_any() noexcept {
     const sync::lock lock(mutex_);
-    if (sleepers_.empty()) {
-        return std::nullopt;
-    }
     return pop_sleeper();
 }
 
-unsigned idle::pop_sleeper() noexcept {
-    const unsigned worker = sleepers_.back();  // the one that has slept least: its caches are the warmest
-    sleepers_.pop_back();
+std::optional<unsigned> idle::pop_sleeper() noexcept {
+    std::optional<unsigned> worker;
+    if (!sleepers_.empty()) {
+        worker = sleepers_.back();  // the one that has slept least: its caches are the warmest
+        sleepers_.pop_back();
+    } else {
+        worker = std::exchange(in_seat_, std::nullopt);  // IDLE6
+    }
+    if (!worker) {
+        return std::nullopt;
+    }
     word_.fetch_add(one_awake + one_searching, std::memory_order_relaxed);  // IDLE3
     sync::invariant("IDLE3", [this] { return all_are_counted(); });
     return worker;
@@ -66,7 +106,7 @@ unsigned idle::pop_sleeper() noexcept {
 bool idle::all_are_counted() const noexcept {
     // Relaxed: the lock is held, and under it alone the number of the awake changes.
     const std::uint64_t word = word_.load(std::memory_order_relaxed);
-    return awake(word) + sleepers_.size() == workers_ && searching(word) <= awake(word);
+    return awake(word) + sleepers_.size() + (in_seat_ ? 1 : 0) == workers_ && searching(word) <= awake(word);
 }
 
 }  // namespace brigade::detail

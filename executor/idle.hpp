@@ -7,7 +7,8 @@
 //   P1  publish the task in a queue                 S1  sleep(): count down in the word, enter the stack
 //   P2  light fence; read the word                  S2  heavy fence; look at every queue, and the stop flag, once more
 //   P3  nobody searches, somebody sleeps: wake one  S3  found something: wake one, which may be this worker itself
-//                                                   S4  wait for the wake-up token
+//                                                   S4  wait for the wake-up token; or, in the poller's seat, for events
+//                                                   S5  who has got events leaves the sleepers by itself: rejoin()
 //
 //   IDLE1  Of the fences in P2 and S2 one comes first. If S2's does, P2 reads what S1 left of the word, or something
 //          later: it sees the sleeper, or that the sleeper has been woken since. If P2's does, S2 sees the task. So one
@@ -19,8 +20,14 @@
 //          for by IDLE1 P2 would otherwise have read what it left. So does whoever takes over from it. When nobody is
 //          left to wake, all are awake, and the next one to sleep looks as well. Either way the task is seen.
 //   IDLE3  Who is woken has been taken off the stack and counted, as awake and searching, by the one who wakes it. So
-//          `awake + length of the stack == workers` whenever the lock is free.
-//   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost.
+//          `awake + sleepers == workers` whenever the lock is free.
+//   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost. Who polls has said
+//          so in the parker before, so who brings the token knows that the source must be interrupted.
+//   IDLE5  The last one awake needs no heavy fence in S2, and saves a system call for each event of a quiet process.
+//          Light fences are made by workers, and all others sleep: who is woken later is woken under the lock after S1,
+//          and reads what S1 left. Threads that are no workers make a full fence in P2.
+//   IDLE6  Who holds the poller's seat sleeps apart from the stack and is picked last: whoever is woken in its place
+//          costs as much, and events go on being heard.
 //
 // The fences order the word against the queues, and it carries no data, so its accesses are relaxed but for one: who
 // ends a search releases, in stop_searching(), what it has moved into its own queue meanwhile, to another searcher that
@@ -49,32 +56,52 @@ public:
     // The owner. Returns once a token is there, and consumes it.
     void wait() noexcept {
         // pairs: the release in unpark().
-        while (token_.load(std::memory_order_acquire) == 0) {
-            sync::futex_wait(token_, 0);
+        while (state_.load(std::memory_order_acquire) == empty) {
+            sync::futex_wait(state_, empty);
         }
-        token_.store(0, std::memory_order_relaxed);  // before the owner can enter the stack again
+        state_.store(empty, std::memory_order_relaxed);  // before the owner can be a sleeper again
     }
     // As wait(), for about `limit`, perhaps less. False when no token came.
     [[nodiscard]] bool wait_for(std::chrono::nanoseconds limit) noexcept {
-        sync::futex_wait_for(token_, 0, limit);
+        sync::futex_wait_for(state_, empty, limit);
         return try_wait();
     }
     [[nodiscard]] bool try_wait() noexcept {
         // pairs: the release in unpark().
-        if (token_.load(std::memory_order_acquire) == 0) {
+        if (state_.load(std::memory_order_acquire) == empty) {
             return false;
         }
-        token_.store(0, std::memory_order_relaxed);  // as in wait()
+        state_.store(empty, std::memory_order_relaxed);  // as in wait()
         return true;
     }
-    // Any thread that has taken the owner off the stack.
-    void unpark() noexcept {
-        token_.store(1, std::memory_order_release);  // pairs: the acquire in wait()
-        sync::futex_wake(token_);
+    // The owner is about to wait elsewhere, until unpark() has it interrupted. False when a token is there; it stays.
+    [[nodiscard]] bool begin_polling() noexcept {
+        std::uint32_t seen = empty;
+        // pairs: the acquire in unpark(), whose caller then finds where the owner waits.
+        return state_.compare_exchange_strong(seen, polling, std::memory_order_release, std::memory_order_relaxed);
+    }
+    // The owner does not wait there any more. Whether a token is there; it stays.
+    [[nodiscard]] bool end_polling() noexcept {
+        std::uint32_t seen = polling;
+        // Relaxed: wait() or try_wait() takes the token.
+        return !state_.compare_exchange_strong(seen, empty, std::memory_order_relaxed);
+    }
+    // Any thread that has taken the owner off the sleepers. True when the owner polls and the caller must interrupt it.
+    bool unpark() noexcept {
+        // pairs: the acquire in wait() and try_wait(), the release in begin_polling()
+        if (state_.exchange(token, std::memory_order_acq_rel) == polling) {
+            return true;
+        }
+        sync::futex_wake(state_);
+        return false;
     }
 
 private:
-    sync::atomic<std::uint32_t> token_{0};
+    static constexpr std::uint32_t empty = 0;
+    static constexpr std::uint32_t token = 1;
+    static constexpr std::uint32_t polling = 2;
+
+    sync::atomic<std::uint32_t> state_{empty};
 };
 
 class idle {
@@ -88,6 +115,10 @@ public:
     [[nodiscard]] bool stop_searching() noexcept;
     // S1, and the fence of S2. `searching` says whether the worker was.
     void sleep(unsigned worker, bool searching) noexcept;
+    // As sleep(), for who holds the poller's seat (IDLE6).
+    void sleep_in_seat(unsigned worker, bool searching) noexcept;
+    // S5, after sleep_in_seat(). False when the worker has been picked: the token is there, or will be.
+    [[nodiscard]] bool rejoin(unsigned worker) noexcept;
     // P2, for work that has just been published: whether to call pick(). One load, for those that push very often.
     [[nodiscard]] bool needs_waking() const noexcept {
         sync::asymmetric_fence_light();  // pairs: the heavy fence in sleep(), IDLE1
@@ -108,13 +139,16 @@ private:
     [[nodiscard]] bool needs_waking(std::uint64_t word) const noexcept {
         return searching(word) == 0 && awake(word) != workers_;
     }
-    unsigned pop_sleeper() noexcept;
+    [[nodiscard]] bool count_asleep(bool searching) noexcept;  // with the lock held; whether it was the last one awake
+    void fence_of_sleeper(bool last) noexcept;
+    std::optional<unsigned> pop_sleeper() noexcept;       // with the lock held
     [[nodiscard]] bool all_are_counted() const noexcept;  // IDLE3, with the lock held
 
     const std::uint64_t workers_;
     alignas(sync::cache_line) sync::atomic<std::uint64_t> word_;
     alignas(sync::cache_line) sync::mutex mutex_;
-    std::vector<unsigned> sleepers_;
+    std::vector<unsigned> sleepers_;   // but for the one in the poller's seat
+    std::optional<unsigned> in_seat_;  // IDLE6
 };
 
 }  // namespace brigade::detail

@@ -53,7 +53,7 @@ void scheduler::request_end(phase how) noexcept {
         }
     } while (!phase_.compare_exchange_weak(now, how, std::memory_order_relaxed));  // SCH2
     while (const std::optional<unsigned> sleeper = idle_.pick_any()) {
-        workers_[*sleeper]->unpark();
+        unpark(*sleeper);
     }
 }
 
@@ -88,6 +88,7 @@ void scheduler::inject(std::coroutine_handle<> handle) noexcept {
     // Before the task can run and end; see the head of scheduler.hpp. Ordered before the push by its release.
     foreign_posts_.fetch_add(1, std::memory_order_relaxed);
     injected_.push(handle.address());
+    sync::full_fence();  // pairs: both fences in idle::sleep(), IDLE1 and IDLE5
     wake_one();
     foreign_posts_.fetch_sub(1, std::memory_order_release);  // pairs: the load in ~scheduler()
 }
@@ -110,7 +111,13 @@ void scheduler::post_next(std::coroutine_handle<> handle) noexcept {
 
 void scheduler::wake_one() noexcept {
     if (const std::optional<unsigned> sleeper = idle_.pick()) {
-        workers_[*sleeper]->unpark();
+        unpark(*sleeper);
+    }
+}
+
+void scheduler::unpark(unsigned index) noexcept {
+    if (workers_[index]->unpark()) {
+        events()->interrupt();  // SEAT3
     }
 }
 

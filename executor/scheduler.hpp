@@ -21,6 +21,7 @@
 #include <brigade/detail/sync.hpp>
 #include <brigade/executor.hpp>
 
+#include "executor/event_source.hpp"
 #include "executor/idle.hpp"
 #include "executor/injection_queue.hpp"
 #include "executor/worker.hpp"
@@ -47,8 +48,18 @@ public:
     void post(std::coroutine_handle<> handle) noexcept;
     void post_next(std::coroutine_handle<> handle) noexcept;
 
-    // Wakes a worker for work that has been published, unless one is searching or all are awake. Any thread.
+    // Wakes a worker for work that has been published, unless one is searching or all are awake. Workers; other threads
+    // make a full fence before (IDLE5).
     void wake_one() noexcept;
+
+    // Where a worker may wait instead of on its futex; null when there is none yet.
+    [[nodiscard]] event_source* events() const noexcept {
+        return events_.load(std::memory_order_acquire);  // pairs: the store below; the source is complete
+    }
+    // Once; the source outlives the scheduler.
+    void set_events(event_source& source) noexcept {
+        events_.store(&source, std::memory_order_release);  // pairs: the load above
+    }
 
     [[nodiscard]] unsigned worker_count() const noexcept { return static_cast<unsigned>(workers_.size()); }
     [[nodiscard]] worker& worker_at(unsigned index) const noexcept { return *workers_[index]; }
@@ -62,6 +73,7 @@ public:
 
 private:
     [[nodiscard]] worker* local_worker() const noexcept;
+    void unpark(unsigned index) noexcept;
     void inject(std::coroutine_handle<> handle) noexcept;
     void run_worker(unsigned index, const std::string& name);
 
@@ -69,6 +81,7 @@ private:
     injection_queue injected_;
     idle idle_;
     sync::atomic<phase> phase_{phase::running};
+    sync::atomic<event_source*> events_{nullptr};
     sync::mutex ended_mutex_;
     sync::condition_variable ended_;
     unsigned still_running_ = 0;  // under ended_mutex_

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "executor/event_source.hpp"
 #include "executor/frame_memory.hpp"
 #include "executor/scheduler.hpp"
 
@@ -169,37 +170,88 @@ void worker::stop_searching() noexcept {
 void worker::sleep() noexcept {
     sync::invariant("WRK2", [this] { return next_ == nullptr && !transfer_; });
     ++parked_;
-    home_.idlers().sleep(index_, std::exchange(searching_, false));
+    take_seat();
+    if (seat_ != nullptr) {
+        home_.idlers().sleep_in_seat(index_, std::exchange(searching_, false));
+    } else {
+        home_.idlers().sleep(index_, std::exchange(searching_, false));
+    }
     // S2: everything, once more, now that producers can see the sleeper.
     if (home_.has_visible_work() || home_.current_phase() != scheduler::phase::running) {
         home_.wake_one();
     }
     if (!woken_while_giving_back_frames()) {
         process_frame_pool().unwatch();
-        parker_.wait();
+        while (!rest(event_source::no_limit)) {
+        }
         process_frame_pool().watch();
     }
-    searching_ = true;  // IDLE3
+    get_up();
+}
+
+void worker::take_seat() noexcept {
+    event_source* const events = home_.events();
+    if (events != nullptr && events->seat().try_take()) {
+        seat_ = events;
+    }
+}
+
+// Sleeps for `limit` at most. Whether there is a reason to get up; with the seat, the token stays.
+bool worker::rest(std::chrono::nanoseconds limit) noexcept {
+    if (seat_ != nullptr) {
+        if (!parker_.begin_polling()) {
+            return true;
+        }
+        events_found_ = seat_->wait(limit);
+        return parker_.end_polling() || events_found_;
+    }
+    if (limit != event_source::no_limit) {
+        return parker_.wait_for(limit);
+    }
+    parker_.wait();
+    return true;
 }
 
 bool worker::woken_while_giving_back_frames() noexcept {
     if (!settle_frames()) {
         return false;
     }
-    if (parker_.wait_for(frame_patience)) {
+    if (rest(frame_patience)) {
         return true;
     }
     while (give_back_some_frames()) {
-        if (parker_.try_wait()) {
+        if (rest(std::chrono::nanoseconds(0))) {
             return true;
         }
     }
     return false;
 }
 
+void worker::get_up() noexcept {
+    searching_ = true;  // IDLE3
+    if (seat_ == nullptr) {
+        return;
+    }
+    if (home_.idlers().rejoin(index_)) {
+        searching_ = false;
+    } else {
+        parker_.wait();
+    }
+    if (std::exchange(events_found_, false)) {
+        seat_->deliver();  // SEAT3
+    }
+    std::exchange(seat_, nullptr)->seat().leave();
+    // WRK1: the first of them runs next. A searching worker wakes others in stop_searching().
+    if (ready_.size() > 1 && !searching_) {
+        home_.wake_one();
+    }
+}
+
 void worker::push_ready(std::coroutine_handle<> handle) {
     ready_.push(handle.address());
-    home_.wake_one();
+    if (seat_ == nullptr) {  // or get_up() does it for all of them
+        home_.wake_one();
+    }
 }
 
 void worker::push_next(std::coroutine_handle<> handle) {

@@ -11,7 +11,9 @@
 //   2. next_, at most `most_next_in_a_row` times in a row: two tasks that wake each other must not keep the rest out.
 //   3. ready_, and every `forked_turn`-th time forked_ before it, so that neither starves the other.
 //   4. Others' queues, half of what stands ready there, beginning at a random victim.
-//   5. Sleep, by the protocol in idle.hpp.
+//   5. Sleep, by the protocol in idle.hpp: in the poller's seat, if it is free (poller_seat.hpp), and else on a futex.
+//      What the one in the seat finds goes to the end of its own ready_. Others are woken when that is more than one
+//      task, once: who is woken wakes the next.
 // Rejected: looking at the injection queue only every so many tasks, as tokio and Go do. With tasks that compute for
 // ten milliseconds each, a connection that was ready waited for half a second.
 //
@@ -48,6 +50,7 @@
 
 namespace brigade::detail {
 
+class event_source;
 class scheduler;
 
 class worker {
@@ -69,7 +72,7 @@ public:
 
     // Any thread.
     [[nodiscard]] bool has_visible_work() const noexcept { return ready_.size() != 0 || forked_.size() != 0; }
-    void unpark() noexcept { parker_.unpark(); }
+    [[nodiscard]] bool unpark() noexcept { return parker_.unpark(); }  // as it says
     [[nodiscard]] executor_counters counters() const noexcept;
 
     [[nodiscard]] scheduler& home() const noexcept { return home_; }
@@ -106,8 +109,11 @@ private:
     [[nodiscard]] void* rob(worker& victim) noexcept;
     void stop_searching() noexcept;
     void sleep() noexcept;
-    void run_item(void* item);
+    void take_seat() noexcept;
+    [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     [[nodiscard]] bool woken_while_giving_back_frames() noexcept;
+    void get_up() noexcept;
+    void run_item(void* item);
     void resume(std::coroutine_handle<> handle);
     [[nodiscard]] bool others_are_due() noexcept;
 
@@ -126,6 +132,8 @@ private:
     sync::clock::time_point notice_;
     unsigned budget_ = budget_of_a_task;
     bool searching_ = false;
+    bool events_found_ = false;
+    event_source* seat_ = nullptr;  // whose seat this worker holds
     std::minstd_rand random_;
 
     counter resumed_;

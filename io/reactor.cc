@@ -1,11 +1,10 @@
 #include "io/reactor.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <span>
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -38,7 +37,7 @@ reactor::reactor(const std::string& name) {
         }
         thread_ = sync::thread([this, name] {
             name_this_thread(name, "-io");
-            run();
+            seat().watch(*this);
         });
     } catch (...) {
         close_descriptors();
@@ -49,8 +48,7 @@ reactor::reactor(const std::string& name) {
 void reactor::end(bool leaves_some) noexcept {
     leaves_some_ = leaves_some_ || leaves_some;
     if (thread_.joinable()) {
-        stopping_.store(true, std::memory_order_release);  // pairs: the load in run()
-        wake();
+        seat().close(*this);
         thread_.join();
     }
 }
@@ -94,9 +92,9 @@ void reactor::disarm(int fd) noexcept {
     }
 }
 
-void reactor::wake() noexcept {
+void reactor::interrupt() noexcept {
     const std::uint64_t one = 1;
-    // EAGAIN: the counter is at its end, after 2^64 wake-ups; the thread is awake then.
+    // EAGAIN: the counter is at its end, after 2^64 wake-ups; the poller is awake then.
     if (::write(wake_fd_, &one, sizeof(one)) == -1 && errno != EAGAIN) {
         fail_fatally("write to the reactor's eventfd");
     }
@@ -113,7 +111,7 @@ bool reactor::set(timer& t, sync::clock::time_point deadline, const stop_source*
     if (deadline < wakes_at_) {
         wakes_at_ = deadline;  // TIM2
         // Under the lock: once it is free the timer may expire, its task end, and the executor with it.
-        wake();
+        interrupt();
     }
     return true;
 }
@@ -135,45 +133,49 @@ void reactor::cancel_and_wait(timer& t) noexcept {
     }
 }
 
-void reactor::run() noexcept {
-    while (!stopping_.load(std::memory_order_acquire)) {  // pairs: the store in end()
-        wait_and_deliver();
-        expire_timers();
-    }
-}
-
-void reactor::wait_and_deliver() noexcept {
-    timespec limit{};
-    const timespec* sleep = nullptr;
-    {
-        const sync::lock lock(timers_mutex_);
-        const timer* const first = timers_.earliest();
-        wakes_at_ = first != nullptr ? first->deadline : sync::clock::time_point::max();
-        if (first != nullptr) {
-            // The later of the two, and not the larger difference: that overflows for a deadline long past.
-            const sync::clock::time_point now = sync::clock::now();
-            const auto left = std::max(wakes_at_, now) - now;
-            const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-            limit.tv_sec = seconds.count();
-            limit.tv_nsec = std::chrono::nanoseconds(left - seconds).count();
-            sleep = &limit;
-        }
-    }
-    std::array<epoll_event, 256> events;
-    const int count = ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), sleep, nullptr);
+bool reactor::wait(std::chrono::nanoseconds limit) noexcept {
+    const std::chrono::nanoseconds sleep = time_to_sleep(limit);
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(sleep);
+    const timespec until{.tv_sec = seconds.count(), .tv_nsec = (sleep - seconds).count()};
+    const int count = ::epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()),
+                                     sleep == no_limit ? nullptr : &until, nullptr);
     if (count == -1 && errno != EINTR) {
         fail_fatally("epoll_pwait2");
     }
-    {
-        const sync::lock lock(timers_mutex_);
-        wakes_at_ = awake;  // TIM2
+    event_count_ = static_cast<std::size_t>(std::max(count, 0));
+    const bool timers_are_due = end_of_sleep();
+    const bool interrupted_only = event_count_ == 1 && events_[0].data.u64 == wake_key;
+    return timers_are_due || (event_count_ != 0 && !interrupted_only);
+}
+
+std::chrono::nanoseconds reactor::time_to_sleep(std::chrono::nanoseconds limit) noexcept {
+    const sync::lock lock(timers_mutex_);
+    const timer* const first = timers_.earliest();
+    wakes_at_ = first != nullptr ? first->deadline : sync::clock::time_point::max();
+    if (first == nullptr) {
+        return limit;
     }
-    for (const epoll_event& event : std::span(events).first(static_cast<std::size_t>(std::max(count, 0)))) {
+    // The later of the two, and not the larger difference: that overflows for a deadline long past.
+    const sync::clock::time_point now = sync::clock::now();
+    return std::min<std::chrono::nanoseconds>(std::max(wakes_at_, now) - now, limit);
+}
+
+bool reactor::end_of_sleep() noexcept {
+    const sync::lock lock(timers_mutex_);
+    wakes_at_ = awake;  // TIM2
+    const timer* const first = timers_.earliest();
+    return first != nullptr && first->deadline <= sync::clock::now();
+}
+
+void reactor::deliver() noexcept {
+    for (const epoll_event& event : std::span(events_).first(event_count_)) {
         if (event.data.u64 != wake_key) {
             const auto index = static_cast<std::uint32_t>(event.data.u64);
             table_.at(index).deliver(event.events, static_cast<std::uint32_t>(event.data.u64 >> 32));
         }
     }
+    event_count_ = 0;
+    expire_timers();
 }
 
 void reactor::expire_timers() noexcept {

@@ -1,22 +1,28 @@
-// The reactor: one epoll instance, one thread that waits in it, and the timers. It turns readiness and deadlines into
-// tasks that the workers can run, and runs none itself.
+// The reactor: one epoll instance, and the timers. It turns readiness and deadlines into tasks that the workers can run.
+// Who waits in it, a worker or the thread of its own, is the matter of executor/poller_seat.hpp; "the poller" is who
+// does at the moment.
 //
-// The thread sleeps until the earliest deadline. Whoever sets an earlier timer wakes it through an eventfd. That one is
-// edge-triggered like everything else here, and each write is an edge, so it need not be read.
+// The poller sleeps until the earliest deadline. Whoever sets an earlier timer wakes it through an eventfd, and so does
+// who interrupts it. That one is edge-triggered like everything else here, and each write is an edge, so it need not be
+// read, and one that comes between two polls ends the next.
 //
 // Timers. All of this under `timers_mutex_`:
 //   TIM1  A timer is in the heap from set() until exactly one of expiry and cancel() takes it out.
-//   TIM2  While the thread sleeps, `wakes_at_` is not later than any deadline in the heap, and it wakes then or sooner;
-//         while it does not sleep it is `awake`, and the thread looks at the heap before it sleeps again.
+//   TIM2  While the poller sleeps, `wakes_at_` is not later than any deadline in the heap, and it wakes then or sooner;
+//         while none sleeps it is `awake`, and the next one looks at the heap before it sleeps (SEAT2: there is one).
 //   TIM3  `expiring_` is the timer whose function runs. cancel_and_wait() returns only when that is another, so the
 //         timer's memory may go.
 // A timer expires at its deadline or later: the time to sleep is rounded up to the clock's tick, which is also epoll's.
 #pragma once
 
+#include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <system_error>
-#include <thread>
+
+#include <sys/epoll.h>
 
 #include <brigade/detail/sync.hpp>
 #include <brigade/detail/timer.hpp>
@@ -35,6 +41,9 @@ public:
 
     explicit reactor(const std::string& name);
     void end(bool leaves_some) noexcept override;
+    [[nodiscard]] bool wait(std::chrono::nanoseconds limit) noexcept override;
+    void deliver() noexcept override;
+    void interrupt() noexcept override;
     // Terminates, with a report, when a socket is still open, unless its holder was left behind: it would point here.
     ~reactor() override;
     reactor(const reactor&) = delete;
@@ -59,17 +68,19 @@ private:
     static constexpr sync::clock::time_point awake = sync::clock::time_point::min();
     static constexpr std::uint64_t wake_key = ~std::uint64_t{0};
 
-    void run() noexcept;
-    void wait_and_deliver() noexcept;
+    [[nodiscard]] std::chrono::nanoseconds time_to_sleep(std::chrono::nanoseconds limit) noexcept;
+    [[nodiscard]] bool end_of_sleep() noexcept;
     void expire_timers() noexcept;
-    void wake() noexcept;
     void close_descriptors() noexcept;
 
     int epoll_ = -1;
     int wake_fd_ = -1;
     registration_table table_;
-    sync::atomic<bool> stopping_{false};
     bool leaves_some_ = false;
+
+    // The poller's (SEAT1).
+    std::array<epoll_event, 256> events_;
+    std::size_t event_count_ = 0;
 
     sync::mutex timers_mutex_;
     timer_heap timers_;

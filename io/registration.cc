@@ -10,18 +10,6 @@
 
 namespace brigade::detail {
 
-namespace {
-
-void post_all(const std::array<waiter, 2>& woken) noexcept {
-    for (const waiter& w : woken) {
-        if (w.handle) {
-            w.post();
-        }
-    }
-}
-
-}  // namespace
-
 void registration::settle(reactor& home, std::uint32_t index) noexcept {
     reactor_ = &home;
     index_ = index;
@@ -37,7 +25,6 @@ std::uint32_t registration::open(int fd) noexcept {
 }
 
 void registration::close(std::uint32_t generation) noexcept {
-    std::array<waiter, 2> woken;
     {
         const sync::lock lock(mutex_);
         if (!is_open(generation)) {
@@ -52,14 +39,13 @@ void registration::close(std::uint32_t generation) noexcept {
             // on what is not connected: there is nobody to tell.
             ::shutdown(fd_, SHUT_RDWR);
         }
-        for (std::size_t i = 0; i < sides_.size(); ++i) {
-            if (readiness_awaiter* const waiting = std::exchange(sides_[i].waiting, nullptr)) {
+        for (side& s : sides_) {
+            if (readiness_awaiter* const waiting = std::exchange(s.waiting, nullptr)) {
                 waiting->outcome_ = errc::closed;
-                woken[i] = waiting->waiter_;
+                waiting->waiter_.post();
             }
         }
     }
-    post_all(woken);
     release();  // the owner's
 }
 
@@ -121,23 +107,19 @@ void registration::deliver(std::uint32_t events, std::uint32_t generation) noexc
     // An error or a hang-up is something for both directions to find out by their system call.
     constexpr std::uint32_t both = EPOLLERR | EPOLLHUP;
     constexpr std::array<std::uint32_t, 2> meant{EPOLLIN | EPOLLRDHUP | both, EPOLLOUT | both};
-    std::array<waiter, 2> woken;
-    {
-        const sync::lock lock(mutex_);
-        if (!is_open(generation)) {
-            return;
+    const sync::lock lock(mutex_);
+    if (!is_open(generation)) {
+        return;
+    }
+    for (std::size_t i = 0; i < sides_.size(); ++i) {
+        if ((events & meant[i]) == 0) {
+            continue;
         }
-        for (std::size_t i = 0; i < sides_.size(); ++i) {
-            if ((events & meant[i]) == 0) {
-                continue;
-            }
-            ++sides_[i].tick;
-            if (const readiness_awaiter* const waiting = std::exchange(sides_[i].waiting, nullptr)) {
-                woken[i] = waiting->waiter_;
-            }
+        ++sides_[i].tick;
+        if (const readiness_awaiter* const waiting = std::exchange(sides_[i].waiting, nullptr)) {
+            waiting->waiter_.post();
         }
     }
-    post_all(woken);
 }
 
 bool readiness_awaiter::suspend(std::coroutine_handle<> self, stop_source* source) {

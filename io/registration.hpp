@@ -12,7 +12,9 @@
 //   REG1  An event is never lost: it either raises the tick before the wait compares it, or finds the waiter. Both
 //         happen under `mutex_`.
 //   REG2  A waiter is taken out of its side by exactly one of event, close, and stop, under `mutex_`, and that one
-//         posts it. After that nobody touches it.
+//         posts it. After that nobody touches it. Event and close post under the lock, so who destroys the operation
+//         where it waits, and takes the lock for that, finds the poster gone: it may belong to another executor, and
+//         the scheduler that it posts to may be about to end.
 //   REG3  The fd is open as long as the owner or an operation holds a reference. close() makes further operations fail,
 //         wakes the waiting ones, and ends the connection; the number is given back to the system when the last
 //         operation has left, so that no operation works on a stranger's fd.

@@ -16,6 +16,9 @@ class counted_source final : public event_source {
 public:
     explicit counted_source(int& ended) : ended_(ended) {}
     void end(bool /*leaves_some*/) noexcept override { ++ended_; }
+    bool wait(std::chrono::nanoseconds /*limit*/) noexcept override { return false; }
+    void deliver() noexcept override {}
+    void interrupt() noexcept override {}
     int payload = 1;
 
 private:

@@ -1,4 +1,4 @@
-// Models of parking, and of the protocol that must not lose a wake-up: a few lines stand for each worker.
+// Models of the protocol that must not lose a wake-up: a few lines stand for each worker.
 #include <array>
 #include <memory>
 #include <optional>
@@ -14,94 +14,6 @@ using brigade::detail::idle;
 using brigade::detail::parker;
 namespace sync = brigade::detail::sync;
 
-// ---------------------------------------------------------------------------------------------------------- parker
-
-MODEL(parker_model, a_token_before_the_wait_is_kept) {
-    parker p;
-    p.unpark();
-    p.wait();
-}
-
-MODEL(parker_model, the_wait_ends_whenever_the_token_comes) {
-    parker p;
-    const model_thread waker([&] { p.unpark(); });
-    p.wait();
-}
-
-// [model]
-MODEL(parker_model, who_is_woken_sees_what_the_waker_wrote) {
-    parker p;
-    int payload = 0;
-    const model_thread waker([&] {
-        payload = 1;
-        p.unpark();
-    });
-    p.wait();
-    require(payload == 1, "written before the wake-up");
-}
-// [/model]
-
-MODEL(parker_model, who_looks_without_waiting_sees_it_as_well) {
-    parker p;
-    int payload = 0;
-    const model_thread waker([&] {
-        payload = 1;
-        p.unpark();
-    });
-    while (!p.try_wait()) {
-        sync::yield_thread();
-    }
-    require(payload == 1, "written before the wake-up");
-}
-
-MODEL(parker_model, each_of_two_waits_needs_a_token_of_its_own) {
-    parker p;
-    sync::atomic<int> rounds{0};
-    {
-        const model_thread waker([&] {
-            p.unpark();
-            // pairs: the store below; as the owner enters the stack under the lock under which it is taken off.
-            while (rounds.load(std::memory_order_acquire) == 0) {
-                sync::yield_thread();
-            }
-            p.unpark();
-        });
-        p.wait();
-        rounds.store(1, std::memory_order_release);  // pairs: the load above
-        p.wait();
-    }
-}
-
-MODEL_WITH(parker_model, a_wait_outlasts_returns_without_a_reason, [] {
-    settings s;
-    s.bounds.spurious = 3;
-    return s;
-}()) {
-    parker p;
-    bool woken = false;
-    const model_thread waker([&] {
-        woken = true;
-        p.unpark();
-    });
-    p.wait();
-    require(woken, "only the token ends the wait");
-}
-
-MODEL(parker_model, two_parked_threads_are_woken_one_by_one) {
-    std::array<parker, 2> parkers;
-    int payload = 0;
-    const model_thread other([&] {
-        parkers[1].wait();
-        require(payload == 1, "handed on");
-        parkers[0].unpark();
-    });
-    payload = 1;
-    parkers[1].unpark();
-    parkers[0].wait();
-}
-
-// ------------------------------------------------------------------------------------------------------------ idle
-
 // Workers as idle.hpp sees them. Tasks are numbers in a counter, so that nothing but the protocol orders anything.
 struct small_world {
     explicit small_world(unsigned workers) : idlers(workers), parkers(std::make_unique<parker[]>(workers)) {}
@@ -111,8 +23,15 @@ struct small_world {
             parkers[*sleeper].unpark();
         }
     }
+    // By a worker.
     void produce() {
         tasks.fetch_add(1, std::memory_order_relaxed);  // P1; P2 orders it
+        wake_one();
+    }
+    // By any other thread, as scheduler::inject().
+    void inject() {
+        tasks.fetch_add(1, std::memory_order_relaxed);  // P1; the fence orders it
+        sync::full_fence();                             // pairs: the fence of idle::sleep()
         wake_one();
     }
     [[nodiscard]] bool take() {
@@ -174,7 +93,7 @@ struct small_world {
 
 MODEL(idle_model, a_task_published_while_the_only_worker_goes_to_sleep_is_seen) {
     small_world w(1);
-    const model_thread producer([&] { w.produce(); });
+    const model_thread producer([&] { w.inject(); });
     require(w.work(0, 1) == 1, "IDLE1: one of them acts");
 }
 
@@ -184,13 +103,70 @@ MODEL(idle_model, the_producer_sees_a_sleeper_or_the_sleeper_sees_the_task) {
     bool found = false;
     {
         const model_thread producer([&] {
-            w.tasks.store(1, std::memory_order_relaxed);  // ordered by pick()
+            w.tasks.store(1, std::memory_order_relaxed);
+            sync::full_fence();  // pairs: the fence of idle::sleep()
             picked = w.idlers.pick();
         });
         w.idlers.sleep(0, false);
         found = w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by sleep()
     }
     require(picked.has_value() || found, "IDLE1");
+}
+
+MODEL(idle_model, a_worker_that_publishes_sees_the_sleeper_or_the_sleeper_sees_the_task) {
+    small_world w(2);
+    std::optional<unsigned> picked;
+    bool found = false;
+    {
+        const model_thread worker([&] {
+            w.tasks.store(1, std::memory_order_relaxed);  // ordered by pick(): worker 1 is awake
+            picked = w.idlers.pick();
+        });
+        w.idlers.sleep(0, false);
+        found = w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by sleep()
+    }
+    require(picked.has_value() || found, "IDLE1");
+}
+
+MODEL(idle_model, two_workers_that_publish_and_sleep_at_once_leave_nothing) {
+    small_world w(2);
+    const auto worker = [&](unsigned me) {
+        w.produce();
+        require(w.work(me, 1) == 1, "IDLE5: the last one awake sees what the other has left");
+    };
+    const model_thread other([&] { worker(1); });
+    worker(0);
+}
+
+MODEL(idle_model, who_is_woken_beside_the_last_one_awake_sees_it_asleep_or_is_seen) {
+    small_world w(2);
+    w.idlers.sleep(1, false);
+    std::optional<unsigned> picked;
+    bool found = false;
+    {
+        const model_thread woken([&] {
+            require(w.idlers.pick_any() == 1, "who holds the seat comes last");
+            static_cast<void>(w.idlers.stop_searching());
+            w.tasks.store(1, std::memory_order_relaxed);  // ordered by pick(): worker 1 is awake
+            picked = w.idlers.pick();
+        });
+        w.idlers.sleep_in_seat(0, false);
+        found = w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by sleep_in_seat()
+    }
+    require(picked.has_value() || found, "IDLE5");
+}
+
+MODEL(idle_model, who_holds_the_seat_gets_up_by_itself_or_is_picked) {
+    small_world w(1);
+    w.idlers.sleep_in_seat(0, false);
+    std::optional<unsigned> picked;
+    bool rejoined = false;
+    {
+        const model_thread producer([&] { picked = w.idlers.pick(); });
+        rejoined = w.idlers.rejoin(0);
+    }
+    require(rejoined != picked.has_value(), "IDLE3: exactly one counts it as awake");
+    require(w.idlers.start_searching() == rejoined, "and who picks it counts it as searching");
 }
 
 MODEL(idle_model, two_producers_wake_one_sleeper_once) {
@@ -271,7 +247,8 @@ MODEL(idle_model, a_producer_wakes_nobody_while_somebody_searches) {
     std::optional<unsigned> by_searcher;
     {
         const model_thread producer([&] {
-            w.tasks.fetch_add(1, std::memory_order_relaxed);  // ordered by pick()
+            w.tasks.fetch_add(1, std::memory_order_relaxed);
+            sync::full_fence();  // pairs: the fence of idle::sleep()
             by_producer = w.idlers.pick();
         });
         last = w.idlers.stop_searching();
@@ -289,7 +266,8 @@ MODEL(idle_model, a_searcher_that_goes_to_sleep_sees_the_task_of_who_relied_on_i
     bool found = false;
     {
         const model_thread producer([&] {
-            w.tasks.store(1, std::memory_order_relaxed);  // ordered by pick()
+            w.tasks.store(1, std::memory_order_relaxed);
+            sync::full_fence();  // pairs: the fence of idle::sleep()
             picked = w.idlers.pick();
         });
         w.idlers.sleep(0, true);
@@ -321,16 +299,16 @@ MODEL(idle_model, who_robs_two_leaves_the_second_to_the_other_searcher) {
 MODEL(idle_model, two_tasks_for_one_worker_that_sleeps_in_between) {
     small_world w(1);
     const model_thread producer([&] {
-        w.produce();
-        w.produce();
+        w.inject();
+        w.inject();
     });
     require(w.work(0, 2) == 2, "both");
 }
 
 MODEL(idle_model, two_producers_for_one_worker) {
     small_world w(1);
-    const model_thread first([&] { w.produce(); });
-    const model_thread second([&] { w.produce(); });
+    const model_thread first([&] { w.inject(); });
+    const model_thread second([&] { w.inject(); });
     require(w.work(0, 2) == 2, "both");
 }
 
@@ -338,8 +316,8 @@ MODEL_WITH(idle_model, two_tasks_for_two_workers, thorough(2, 6'000)) {
     small_world w(2);
     const model_thread other([&] { w.work(1, 1); });
     const model_thread producer([&] {
-        w.produce();
-        w.produce();
+        w.inject();
+        w.inject();
     });
     require(w.work(0, 1) == 1, "each takes one, and neither sleeps for ever");
 }
@@ -374,8 +352,8 @@ MODEL_WITH(idle_model, the_stop_after_the_last_task_has_ended, thorough(2, 6'000
     };
     const model_thread first([&] { worker(0); });
     const model_thread second([&] { worker(1); });
-    w.produce();
-    w.produce();
+    w.inject();
+    w.inject();
     while (done.load(std::memory_order_acquire) != 2) {  // pairs: the addition above
         sync::yield_thread();
     }

@@ -25,7 +25,9 @@ constexpr auto seq_cst = std::memory_order_seq_cst;
 struct bed {
     idle who{1};
     parker where;
+    // By a thread that is no worker.
     void wake_if_asleep() {
+        sync::full_fence();  // pairs: the fence of idle::sleep()
         if (who.pick()) {
             where.unpark();
         }

@@ -45,7 +45,8 @@ struct sizes {
     static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
     static constexpr std::size_t ready_enough = 256;  // tasks of a worker beyond which it injects reluctantly
     static constexpr std::size_t registry_shards = 16;
-    static constexpr std::chrono::nanoseconds fork_patience{10'000};  // that ready tasks have with one that forks
+    static constexpr std::chrono::nanoseconds fork_patience{10'000};    // that ready tasks have with one that forks
+    static constexpr std::chrono::nanoseconds watch_period{1'000'000};  // between two looks at the poller's seat
     static constexpr std::size_t frame_page = 64 * 1024;              // bytes; a power of two
     static constexpr std::size_t frame_magazine = 32;    // frames that move together between a thread and a page
     static constexpr std::size_t frame_pages_kept = 32;  // unused pages that stay for the next burst
@@ -106,6 +107,10 @@ inline void asymmetric_fence_light() noexcept {
     }
 }
 void asymmetric_fence_heavy() noexcept;
+// An ordinary sequentially consistent fence. It is ordered against others of its kind and against heavy ones.
+inline void full_fence() noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs: full_fence(), asymmetric_fence_heavy()
+}
 // Registers the process with membarrier, once. Before any thread uses the fences.
 void prepare_asymmetric_fences() noexcept;
 

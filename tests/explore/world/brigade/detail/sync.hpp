@@ -293,6 +293,7 @@ struct sizes {
     static constexpr std::size_t ready_enough = 4;
     static constexpr std::size_t registry_shards = 2;
     static constexpr std::chrono::nanoseconds fork_patience{0};
+    static constexpr std::chrono::nanoseconds watch_period{1};
     static constexpr std::size_t frame_page = 2048;
     static constexpr std::size_t frame_magazine = 2;
     static constexpr std::size_t frame_pages_kept = 1;
@@ -343,6 +344,9 @@ inline void asymmetric_fence_light(std::source_location where = std::source_loca
 }
 inline void asymmetric_fence_heavy(std::source_location where = std::source_location::current()) noexcept {
     engine::the().fence(operation::heavy_fence, std::memory_order_seq_cst, where);
+}
+inline void full_fence(std::source_location where = std::source_location::current()) noexcept {
+    engine::the().fence(operation::fence, std::memory_order_seq_cst, where);
 }
 inline void prepare_asymmetric_fences() noexcept {}
 

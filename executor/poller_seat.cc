@@ -1,0 +1,84 @@
+#include "executor/poller_seat.hpp"
+
+#include "executor/event_source.hpp"
+
+namespace brigade::detail {
+
+bool poller_seat::try_take() noexcept {
+    std::uint32_t word = word_.load(std::memory_order_relaxed);  // a guess; the exchange decides
+    for (;;) {
+        if ((word & holder) == nobody) {
+            // pairs: the release of who left (SEAT1)
+            if (word_.compare_exchange_weak(word, (word | worker) + one_sitting, std::memory_order_acquire,
+                                            std::memory_order_relaxed)) {
+                return true;
+            }
+        } else if ((word & holder) == watcher && (word & wanted) == 0) {
+            if (word_.compare_exchange_weak(word, word | wanted, std::memory_order_relaxed)) {
+                return false;
+            }
+        } else {
+            return false;
+        }
+    }
+}
+
+void poller_seat::leave() noexcept {
+    // pairs: the acquire of who takes it (SEAT1)
+    const std::uint32_t before = word_.fetch_and(~(holder | asleep), std::memory_order_release);
+    sync::invariant("SEAT1", [before] { return (before & holder) == worker; });
+    if ((before & asleep) != 0) {
+        sync::futex_wake(word_);  // SEAT2
+    }
+}
+
+void poller_seat::watch(event_source& source) noexcept {
+    std::uint32_t seen = watcher;  // nothing yet
+    for (;;) {
+        std::uint32_t word = word_.load(std::memory_order_relaxed);  // close() passes nothing on but itself
+        if ((word & closed) != 0) {
+            return;
+        }
+        if ((word & holder) == watcher) {
+            poll(source);
+        } else if (word != seen) {
+            // Somebody came since the last look, or left.
+            seen = word;
+            sync::futex_wait_for(word_, word, sync::sizes::watch_period);
+        } else if ((word & holder) == worker) {
+            sleep_while_taken(word);
+        } else {
+            // pairs: the release of who left (SEAT1)
+            word_.compare_exchange_strong(word, (word | watcher) + one_sitting, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
+        }
+    }
+}
+
+void poller_seat::poll(event_source& source) noexcept {
+    if (!source.wait(event_source::no_limit)) {
+        return;
+    }
+    source.deliver();
+    if ((word_.load(std::memory_order_relaxed) & wanted) != 0) {
+        word_.fetch_and(~(holder | wanted), std::memory_order_release);  // pairs: the acquire of who takes it (SEAT1)
+    }
+}
+
+void poller_seat::sleep_while_taken(std::uint32_t seen) noexcept {
+    if (!word_.compare_exchange_strong(seen, seen | asleep, std::memory_order_relaxed)) {
+        return;
+    }
+    for (std::uint32_t word = seen | asleep; (word & asleep) != 0 && (word & closed) == 0;
+         word = word_.load(std::memory_order_relaxed)) {  // SEAT2; the mark carries nothing
+        sync::futex_wait(word_, word);
+    }
+}
+
+void poller_seat::close(event_source& source) noexcept {
+    word_.fetch_or(closed, std::memory_order_relaxed);  // carries nothing; the thread is joined
+    sync::futex_wake(word_);
+    source.interrupt();
+}
+
+}  // namespace brigade::detail
