@@ -18,8 +18,8 @@ public:
 
     // For who holds the seat.
 
-    // Waits until there is something to deliver, interrupt() is called, or `limit` has passed; may return for no reason.
-    // Whether there is something to deliver.
+    // Waits until there is something to deliver, interrupt() is called, or `limit` has passed; may return for no
+    // reason. Whether there is something to deliver.
     [[nodiscard]] virtual bool wait(std::chrono::nanoseconds limit) noexcept = 0;
     // Posts the tasks that waited for it.
     virtual void deliver() noexcept = 0;

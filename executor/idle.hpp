@@ -7,7 +7,8 @@
 //   P1  publish the task in a queue                 S1  sleep(): count down in the word, enter the stack
 //   P2  light fence; read the word                  S2  heavy fence; look at every queue, and the stop flag, once more
 //   P3  nobody searches, somebody sleeps: wake one  S3  found something: wake one, which may be this worker itself
-//                                                   S4  wait for the wake-up token; or, in the poller's seat, for events
+//                                                   S4  wait for the wake-up token; or, in the poller's seat, for
+//                                                   events
 //                                                   S5  who has got events leaves the sleepers by itself: rejoin()
 //
 //   IDLE1  Of the fences in P2 and S2 one comes first. If S2's does, P2 reads what S1 left of the word, or something
@@ -21,8 +22,8 @@
 //          left to wake, all are awake, and the next one to sleep looks as well. Either way the task is seen.
 //   IDLE3  Who is woken has been taken off the stack and counted, as awake and searching, by the one who wakes it. So
 //          `awake + sleepers == workers` whenever the lock is free.
-//   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost. Who polls has said
-//          so in the parker before, so who brings the token knows that the source must be interrupted.
+//   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost. Who polls has
+//          said so in the parker before, so who brings the token knows that the source must be interrupted.
 //   IDLE5  The last one awake needs no heavy fence in S2, and saves a system call for each event of a quiet process.
 //          Light fences are made by workers, and all others sleep: who is woken later is woken under the lock after S1,
 //          and reads what S1 left. Threads that are no workers make a full fence in P2.

@@ -17,18 +17,18 @@
 //          it leaves there reaches the next one: leaving releases, taking acquires.
 //   SEAT2  While nobody holds the seat the watcher is awake: it sleeps for good only while a worker holds the seat, and
 //          that worker's leaving is one read-modify-write that takes the mark and tells it. So events wait for at most
-//          two periods when no worker comes, and an idle process makes no system calls: somebody sleeps in the seat, and
-//          nobody else wakes.
+//          two periods when no worker comes, and an idle process makes no system calls: somebody sleeps in the seat,
+//          and nobody else wakes.
 //   SEAT3  A worker in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who unparks it
 //          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat.
 //
-// All of it stands in one word: who holds the seat, whether a worker wants it back from the watcher, whether the watcher
-// sleeps for good, the end, and the number of sittings, by which the watcher sees that somebody came.
+// All of it stands in one word: who holds the seat, whether a worker wants it back from the watcher, whether the
+// watcher sleeps for good, the end, and the number of sittings, by which the watcher sees that somebody came.
 //
 // The watcher keeps the seat while workers compute without a break: it then costs one hand-over for each batch of
-// events, and the workers nothing. Rejected: to keep the watcher in epoll_wait beside the worker, as a spare: two threads
-// wake for one event. Rejected: to wake another worker for the seat whenever one leaves it (Go): a wake-up for each
-// batch, which costs more than most requests.
+// events, and the workers nothing. Rejected: to keep the watcher in epoll_wait beside the worker, as a spare: two
+// threads wake for one event. Rejected: to wake another worker for the seat whenever one leaves it (Go): a wake-up for
+// each batch, which costs more than most requests.
 #pragma once
 
 #include <atomic>

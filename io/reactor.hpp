@@ -1,6 +1,6 @@
-// The reactor: one epoll instance, and the timers. It turns readiness and deadlines into tasks that the workers can run.
-// Who waits in it, a worker or the thread of its own, is the matter of executor/poller_seat.hpp; "the poller" is who
-// does at the moment.
+// The reactor: one epoll instance, and the timers. It turns readiness and deadlines into tasks that the workers can
+// run. Who waits in it, a worker or the thread of its own, is the matter of executor/poller_seat.hpp; "the poller" is
+// who does at the moment.
 //
 // The poller sleeps until the earliest deadline. Whoever sets an earlier timer wakes it through an eventfd, and so does
 // who interrupts it. That one is edge-triggered like everything else here, and each write is an edge, so it need not be

@@ -77,8 +77,8 @@ inline constexpr bool gives_error_code<std::expected<T, std::error_code>> = true
 // Runs `body`; when it has not ended after `limit`, asks it to stop *and waits until it has ended*. Then the result is
 // std::errc::timed_out, unless the body has a result all the same, which is not lost. A body that already gives
 // std::expected<U, std::error_code> keeps its type. Exceptions come out as they are. A stop of the awaiting task
-// reaches the body. The body's stop_callbacks run on the reactor's thread and must be short. A body with an error type
-// of its own lets operation_cancelled through, or it says itself what a time-out is.
+// reaches the body. The body's stop_callbacks run on the thread that waits for events, a worker as a rule, and must be
+// short. A body with an error type of its own lets operation_cancelled through, or it says itself what a time-out is.
 template <class Rep, class Period, class T>
     requires(!std::is_reference_v<T>)
 task<typename detail::timeout_result<T>::type> with_timeout(std::chrono::duration<Rep, Period> limit, task<T> body) {

@@ -132,7 +132,7 @@ def mutate(census, pattern, factor):
     return dict(in_parallel(one, sorted(reaches), "mutants"))
 
 
-def judge(killers):
+def judge(killers, all_of_them):
     """Prints what became of the mutants. Gives the number of those that nothing explains."""
     known = explanations()
     unexplained = []
@@ -150,7 +150,7 @@ def judge(killers):
         elif killer is None:
             unexplained.append(mutant)
             print(f"  survives: {mutant}\n            {key[1]}")
-    for key in (key for key, used in known.items() if not used):
+    for key in (key for key, used in known.items() if all_of_them and not used):
         print(f"  an explanation that fits no mutant: {key[0]}: {key[1]} => {key[2]}")
         unexplained.append(key)
     killed = sum(killer is not None for killer in killers.values())
@@ -189,7 +189,8 @@ def main(arguments):
 
     unexplained = 0
     if options.mutants != "none" and not failures:
-        unexplained = judge(mutate(census, "" if options.mutants == "all" else options.mutants, options.mutant_factor))
+        all_of_them = options.mutants == "all"
+        unexplained = judge(mutate(census, "" if all_of_them else options.mutants, options.mutant_factor), all_of_them)
     return 1 if failures or missing or unexplained else 0
 
 

@@ -18,7 +18,7 @@ struct timer {
 
     sync::clock::time_point deadline;
     std::size_t place = not_set;  // in the heap
-    const function expire;        // runs on the reactor's thread; may destroy the timer
+    const function expire;        // runs on the thread that polls; may destroy the timer
 };
 
 }  // namespace brigade::detail
