@@ -21,8 +21,8 @@ public:
     // Waits until there is something to deliver, interrupt() is called, or `limit` has passed; may return for no
     // reason. Whether there is something to deliver.
     [[nodiscard]] virtual bool wait(std::chrono::nanoseconds limit) noexcept = 0;
-    // Posts the tasks that waited for it.
-    virtual void deliver() noexcept = 0;
+    // Posts the tasks that waited for it. Whether there may have been some.
+    [[nodiscard]] virtual bool deliver() noexcept = 0;
 
     // Ends the wait() that runs, or else the next one; it sees what the caller did before. Any thread.
     virtual void interrupt() noexcept = 0;

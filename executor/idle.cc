@@ -63,6 +63,17 @@ void idle::fence_of_sleeper(bool last) noexcept {
     }
 }
 
+bool idle::pick_itself(unsigned worker) noexcept {
+    const sync::lock lock(mutex_);
+    // As in pick(). When somebody else has picked it, the token is on its way.
+    if (in_seat_ != worker || !needs_waking(word_.load(std::memory_order_relaxed))) {
+        return false;
+    }
+    in_seat_.reset();
+    word_.fetch_add(one_awake + one_searching, std::memory_order_relaxed);  // IDLE3
+    return true;
+}
+
 bool idle::rejoin(unsigned worker) noexcept {
     const sync::lock lock(mutex_);
     if (in_seat_ != worker) {

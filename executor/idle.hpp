@@ -6,7 +6,7 @@
 //   producer                                        worker without work
 //   P1  publish the task in a queue                 S1  sleep(): count down in the word, enter the stack
 //   P2  light fence; read the word                  S2  heavy fence; look at every queue, and the stop flag, once more
-//   P3  nobody searches, somebody sleeps: wake one  S3  found something: wake one, which may be this worker itself
+//   P3  nobody searches, somebody sleeps: wake one  S3  found something: as P3, which may be this worker itself
 //                                                   S4  wait for the wake-up token; or, in the poller's seat, for
 //                                                   events
 //                                                   S5  who has got events leaves the sleepers by itself: rejoin()
@@ -27,8 +27,8 @@
 //   IDLE5  The last one awake needs no heavy fence in S2, and saves a system call for each event of a quiet process.
 //          Light fences are made by workers, and all others sleep: who is woken later is woken under the lock after S1,
 //          and reads what S1 left. Threads that are no workers make a full fence in P2.
-//   IDLE6  Who holds the poller's seat sleeps apart from the stack and is picked last: whoever is woken in its place
-//          costs as much, and events go on being heard.
+//   IDLE6  Who holds the poller's seat sleeps apart from the stack and is picked last: whoever else is woken costs as
+//          much, and events go on being heard. But in S3, when it runs still, it picks itself.
 //
 // The fences order the word against the queues, and it carries no data, so its accesses are relaxed but for one: who
 // ends a search releases, in stop_searching(), what it has moved into its own queue meanwhile, to another searcher that
@@ -118,6 +118,8 @@ public:
     void sleep(unsigned worker, bool searching) noexcept;
     // As sleep(), for who holds the poller's seat (IDLE6).
     void sleep_in_seat(unsigned worker, bool searching) noexcept;
+    // S3 for who holds the seat, after sleep_in_seat(). True when it is needed: it is awake then, and searching.
+    [[nodiscard]] bool pick_itself(unsigned worker) noexcept;
     // S5, after sleep_in_seat(). False when the worker has been picked: the token is there, or will be.
     [[nodiscard]] bool rejoin(unsigned worker) noexcept;
     // P2, for work that has just been published: whether to call pick(). One load, for those that push very often.

@@ -9,11 +9,11 @@ bool poller_seat::try_take() noexcept {
     for (;;) {
         if ((word & holder) == nobody) {
             // pairs: the release of who left (SEAT1)
-            if (word_.compare_exchange_weak(word, (word | worker) + one_sitting, std::memory_order_acquire,
+            if (word_.compare_exchange_weak(word, word | worker, std::memory_order_acquire,
                                             std::memory_order_relaxed)) {
                 return true;
             }
-        } else if ((word & holder) == watcher && (word & wanted) == 0) {
+        } else if ((word & holder) == watchdog && (word & wanted) == 0) {
             if (word_.compare_exchange_weak(word, word | wanted, std::memory_order_relaxed)) {
                 return false;
             }
@@ -23,34 +23,37 @@ bool poller_seat::try_take() noexcept {
     }
 }
 
-void poller_seat::leave() noexcept {
-    // pairs: the acquire of who takes it (SEAT1)
-    const std::uint32_t before = word_.fetch_and(~(holder | asleep), std::memory_order_release);
-    sync::invariant("SEAT1", [before] { return (before & holder) == worker; });
-    if ((before & asleep) != 0) {
+void poller_seat::leave(bool has_polled) noexcept {
+    std::uint32_t word = word_.load(std::memory_order_relaxed);  // a guess; the exchange decides
+    std::uint32_t left = 0;
+    do {
+        sync::invariant("SEAT1", [word] { return (word & holder) == worker; });
+        left = (word & ~(holder | asleep)) + (has_polled ? one_sitting : 0);
+        // pairs: the acquire of who takes it (SEAT1)
+    } while (!word_.compare_exchange_weak(word, left, std::memory_order_release, std::memory_order_relaxed));
+    if ((word & asleep) != 0) {
         sync::futex_wake(word_);  // SEAT2
     }
 }
 
 void poller_seat::watch(event_source& source) noexcept {
-    std::uint32_t seen = watcher;  // nothing yet
+    std::uint32_t seen = watchdog;  // nothing yet
     for (;;) {
         std::uint32_t word = word_.load(std::memory_order_relaxed);  // close() passes nothing on but itself
         if ((word & closed) != 0) {
             return;
         }
-        if ((word & holder) == watcher) {
+        if ((word & holder) == watchdog) {
             poll(source);
         } else if (word != seen) {
-            // Somebody came since the last look, or left.
+            // Somebody polled since the last look, or holds the seat.
             seen = word;
             sync::futex_wait_for(word_, word, sync::sizes::watch_period);
         } else if ((word & holder) == worker) {
             sleep_while_taken(word);
         } else {
             // pairs: the release of who left (SEAT1)
-            word_.compare_exchange_strong(word, (word | watcher) + one_sitting, std::memory_order_acquire,
-                                          std::memory_order_relaxed);
+            word_.compare_exchange_strong(word, word | watchdog, std::memory_order_acquire, std::memory_order_relaxed);
         }
     }
 }
@@ -59,9 +62,14 @@ void poller_seat::poll(event_source& source) noexcept {
     if (!source.wait(event_source::no_limit)) {
         return;
     }
-    source.deliver();
-    if ((word_.load(std::memory_order_relaxed) & wanted) != 0) {
-        word_.fetch_and(~(holder | wanted), std::memory_order_release);  // pairs: the acquire of who takes it (SEAT1)
+    // The mark goes before the tasks are woken: who sets it again sleeps again.
+    std::uint32_t word = word_.fetch_and(~wanted, std::memory_order_relaxed);  // carries nothing
+    const bool was_wanted = (word & wanted) != 0;
+    if (source.deliver() && was_wanted) {
+        word &= ~wanted;
+        // pairs: the acquire of who takes it (SEAT1). Fails when it is wanted again, or closed (SEAT4).
+        word_.compare_exchange_strong(word, (word & ~holder) + one_sitting, std::memory_order_release,
+                                      std::memory_order_relaxed);
     }
 }
 
@@ -69,7 +77,7 @@ void poller_seat::sleep_while_taken(std::uint32_t seen) noexcept {
     if (!word_.compare_exchange_strong(seen, seen | asleep, std::memory_order_relaxed)) {
         return;
     }
-    for (std::uint32_t word = seen | asleep; (word & asleep) != 0 && (word & closed) == 0;
+    for (std::uint32_t word = seen | asleep; (word & asleep) != 0;
          word = word_.load(std::memory_order_relaxed)) {  // SEAT2; the mark carries nothing
         sync::futex_wait(word_, word);
     }

@@ -2,33 +2,41 @@
 //
 // A worker without work takes the seat, if it is free, and sleeps in the event source instead of on its futex: the task
 // that an event wakes then runs on the thread that found it, with no other thread to wake. It leaves the seat before it
-// runs anything. The source's own thread, the watcher, takes the seat when workers do not come to it for a while: they
+// runs anything. The source's own thread, the watchdog, takes the seat when workers do not come to it for a while: they
 // all compute, and a worker that goes to sleep elsewhere is to hear of events.
 //
 //                  +------------------ leave -----------------+
 //                  v                                          |
-//   watcher ---> nobody ----- a worker that goes to sleep --> worker
-//      ^           |                                          (the watcher looks once a period, and sleeps for good
-//      |           | nobody came for a whole period            when one sitting outlasts a whole period)
-//      +-----------+
-//   leaves when it has delivered something and a worker has asked for the seat meanwhile
+//   watchdog ---> nobody ----- a worker that goes to sleep --> worker
+//      ^            |                                          (the watchdog looks once a period, and sleeps for good
+//      |            | nobody came for a whole period            when one sitting outlasts a whole period)
+//      +------------+
+//   leaves when it has woken a task and a worker has asked for the seat before
 //
 //   SEAT1  At most one thread holds the seat, and only that one waits in the source, delivers and expires timers. What
 //          it leaves there reaches the next one: leaving releases, taking acquires.
-//   SEAT2  While nobody holds the seat the watcher is awake: it sleeps for good only while a worker holds the seat, and
+//   SEAT2  While nobody holds the seat the watchdog is awake: it sleeps for good only while a worker holds the seat, and
 //          that worker's leaving is one read-modify-write that takes the mark and tells it. So events wait for at most
-//          two periods when no worker comes, and an idle process makes no system calls: somebody sleeps in the seat,
-//          and nobody else wakes.
+//          two periods when no worker polls, and an idle process makes no system calls: somebody sleeps in the seat, and
+//          nobody else wakes.
 //   SEAT3  A worker in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who unparks it
-//          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat.
+//          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat;
+//          if it has been picked, the token may come after that.
+//   SEAT4  The watchdog leaves the seat only to a worker that will come: one that it has just given a task to. A worker
+//          that finds the watchdog there asks for the seat and sleeps elsewhere. The watchdog takes that mark before it
+//          wakes anybody, and stays when it is set again: then who was woken has run the task already, and sleeps.
 //
-// All of it stands in one word: who holds the seat, whether a worker wants it back from the watcher, whether the
-// watcher sleeps for good, the end, and the number of sittings, by which the watcher sees that somebody came.
+// All of it stands in one word: who holds the seat, whether a worker wants it back from the watchdog, whether the
+// watchdog sleeps for good, the end, and the number of times that somebody has left after a poll, by which the watchdog
+// sees that it is not needed.
 //
-// The watcher keeps the seat while workers compute without a break: it then costs one hand-over for each batch of
-// events, and the workers nothing. Rejected: to keep the watcher in epoll_wait beside the worker, as a spare: two
-// threads wake for one event. Rejected: to wake another worker for the seat whenever one leaves it (Go): a wake-up for
-// each batch, which costs more than most requests.
+// Who leaves the seat for a task that takes long keeps the others' events waiting, so workers measure how long they stay
+// away (worker.hpp, WRK4): when that is long they wake another worker for the seat. While all workers compute without a
+// break the watchdog keeps it: that costs one hand-over for each batch of events, and the workers nothing.
+//
+// Rejected: to wake another worker for the seat each time (Go). An echo then costs two hand-overs: for short tasks the
+// wake-up takes longer than they do. Rejected: to keep the watchdog in epoll_wait beside the worker, as a spare: two
+// threads wake for one event.
 #pragma once
 
 #include <atomic>
@@ -46,9 +54,10 @@ public:
 
     // False when somebody else holds it.
     [[nodiscard]] bool try_take() noexcept;
-    void leave() noexcept;
+    // `has_polled`: it has waited in the source.
+    void leave(bool has_polled) noexcept;
 
-    // The watcher: holds the seat from the beginning, and returns after close().
+    // The watchdog: holds the seat from the beginning, and returns after close().
     void watch(event_source& source) noexcept;
     // When no worker comes any more. Any thread.
     void close(event_source& source) noexcept;
@@ -56,17 +65,17 @@ public:
 private:
     static constexpr std::uint32_t nobody = 0;
     static constexpr std::uint32_t worker = 1;
-    static constexpr std::uint32_t watcher = 2;
+    static constexpr std::uint32_t watchdog = 2;
     static constexpr std::uint32_t holder = 3;   // the bits of the three above
-    static constexpr std::uint32_t wanted = 4;   // only while the watcher holds it
-    static constexpr std::uint32_t asleep = 8;   // the watcher; only while a worker holds it
+    static constexpr std::uint32_t wanted = 4;   // only while the watchdog holds it
+    static constexpr std::uint32_t asleep = 8;   // the watchdog; only while a worker holds it
     static constexpr std::uint32_t closed = 16;  // stays
     static constexpr std::uint32_t one_sitting = 32;
 
     void poll(event_source& source) noexcept;
     void sleep_while_taken(std::uint32_t seen) noexcept;
 
-    sync::atomic<std::uint32_t> word_{watcher};
+    sync::atomic<std::uint32_t> word_{watchdog};
 };
 
 }  // namespace brigade::detail

@@ -171,32 +171,68 @@ void worker::sleep() noexcept {
     sync::invariant("WRK2", [this] { return next_ == nullptr && !transfer_; });
     ++parked_;
     take_seat();
+    const bool searching = std::exchange(searching_, false);
     if (seat_ != nullptr) {
-        home_.idlers().sleep_in_seat(index_, std::exchange(searching_, false));
+        home_.idlers().sleep_in_seat(index_, searching);
     } else {
-        home_.idlers().sleep(index_, std::exchange(searching_, false));
+        home_.idlers().sleep(index_, searching);
     }
     // S2: everything, once more, now that producers can see the sleeper.
-    if (home_.has_visible_work() || home_.current_phase() != scheduler::phase::running) {
-        home_.wake_one();
-    }
-    if (!woken_while_giving_back_frames()) {
-        process_frame_pool().unwatch();
-        while (!rest(event_source::no_limit)) {
+    const bool found = home_.has_visible_work() || home_.current_phase() != scheduler::phase::running;
+    searching_ = true;  // IDLE3
+    if (seat_ == nullptr) {
+        if (found) {
+            home_.wake_one();
         }
-        process_frame_pool().watch();
+        wait_until_woken();
+    } else if (found && home_.idlers().pick_itself(index_)) {
+        std::exchange(seat_, nullptr)->seat().leave(false);
+    } else {
+        wait_until_woken();
+        get_up_from_seat();
     }
-    get_up();
 }
 
 void worker::take_seat() noexcept {
     event_source* const events = home_.events();
-    if (events != nullptr && events->seat().try_take()) {
-        seat_ = events;
+    if (events == nullptr || !events->seat().try_take()) {
+        return;
+    }
+    seat_ = events;
+    if (std::exchange(measures_, false)) {
+        stays_away_long_ = sync::clock::now() - left_ > sync::sizes::long_stay;  // WRK4
     }
 }
 
-// Sleeps for `limit` at most. Whether there is a reason to get up; with the seat, the token stays.
+void worker::wait_until_woken() noexcept {
+    if (woken_while_giving_back_frames()) {
+        return;
+    }
+    process_frame_pool().unwatch();
+    while (!rest(event_source::no_limit)) {
+    }
+    process_frame_pool().watch();
+}
+
+bool worker::woken_while_giving_back_frames() noexcept {
+    if (!settle_frames()) {
+        return false;
+    }
+    const sync::clock::time_point until = sync::clock::now() + frame_patience;
+    for (sync::clock::time_point now = until - frame_patience; now < until; now = sync::clock::now()) {
+        if (rest(until - now)) {
+            return true;
+        }
+    }
+    while (give_back_some_frames()) {
+        if (rest(std::chrono::nanoseconds(0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Sleeps for `limit` at most. Whether there is a reason to get up. A token that comes to the seat stays.
 bool worker::rest(std::chrono::nanoseconds limit) noexcept {
     if (seat_ != nullptr) {
         if (!parker_.begin_polling()) {
@@ -212,49 +248,39 @@ bool worker::rest(std::chrono::nanoseconds limit) noexcept {
     return true;
 }
 
-bool worker::woken_while_giving_back_frames() noexcept {
-    if (!settle_frames()) {
-        return false;
+void worker::get_up_from_seat() noexcept {
+    const bool picked = !home_.idlers().rejoin(index_);
+    searching_ = picked;
+    if (std::exchange(events_found_, false)) {
+        stop_searching();                     // who relies on it must not wait for stop callbacks
+        static_cast<void>(seat_->deliver());  // SEAT3
     }
-    if (rest(frame_patience)) {
-        return true;
+    if (++sittings_ % measured_sitting == 0) {
+        measures_ = true;
+        left_ = sync::clock::now();
     }
-    while (give_back_some_frames()) {
-        if (rest(std::chrono::nanoseconds(0))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void worker::get_up() noexcept {
-    searching_ = true;  // IDLE3
-    if (seat_ == nullptr) {
-        return;
-    }
-    if (home_.idlers().rejoin(index_)) {
-        searching_ = false;
-    } else {
+    std::exchange(seat_, nullptr)->seat().leave(true);
+    if (picked) {
         parker_.wait();
     }
-    if (std::exchange(events_found_, false)) {
-        seat_->deliver();  // SEAT3
-    }
-    std::exchange(seat_, nullptr)->seat().leave();
-    // WRK1: the first of them runs next. A searching worker wakes others in stop_searching().
-    if (ready_.size() > 1 && !searching_) {
-        home_.wake_one();
+    if (stays_away_long_ && !searching_) {
+        home_.wake_one();  // WRK4
     }
 }
 
 void worker::push_ready(std::coroutine_handle<> handle) {
     ready_.push(handle.address());
-    if (seat_ == nullptr) {  // or get_up() does it for all of them
+    // What is delivered in the seat first runs here, next.
+    if (seat_ == nullptr || ready_.size() == 2) {
         home_.wake_one();
     }
 }
 
 void worker::push_next(std::coroutine_handle<> handle) {
+    if (seat_ != nullptr) {
+        push_ready(handle);  // a stop callback of a timer ends it: no task is about to end (WRK2)
+        return;
+    }
     if (next_ != nullptr) {
         push_ready(std::coroutine_handle<>::from_address(std::exchange(next_, nullptr)));
     }

@@ -12,8 +12,8 @@
 //   3. ready_, and every `forked_turn`-th time forked_ before it, so that neither starves the other.
 //   4. Others' queues, half of what stands ready there, beginning at a random victim.
 //   5. Sleep, by the protocol in idle.hpp: in the poller's seat, if it is free (poller_seat.hpp), and else on a futex.
-//      What the one in the seat finds goes to the end of its own ready_. Others are woken when that is more than one
-//      task, once: who is woken wakes the next.
+//      What the one in the seat finds goes to the end of its own ready_, and runs there; another is woken when a second
+//      task comes, and wakes the next.
 // Rejected: looking at the injection queue only every so many tasks, as tokio and Go do. With tasks that compute for
 // ten milliseconds each, a connection that was ready waited for half a second.
 //
@@ -27,6 +27,11 @@
 //       continuation, and returns to the loop. So who waits does so for two children that do not fork, at most; and
 //       when others are always ready, the computation gets ten microseconds out of every `forked_turn` turns. The end
 //       of the executor is due at once.
+//
+// WRK4  Who has left the poller's seat to run what it has heard of should be back soon. It measures one stay away in
+//       `measured_sitting`, and while that was long it wakes another worker, for the seat, each time that it leaves. The
+//       clock and the wake-up would cost more than a short task; a task that is long once keeps events waiting until
+//       the watchdog looks (SEAT2).
 //
 // Items of forked_ are of two kinds, told apart by a bit: a fork_state, for its parent's continuation, and the address
 // of a coroutine, for a child that WRK3 has put off.
@@ -88,6 +93,7 @@ private:
     static constexpr std::size_t ready_enough = sync::sizes::ready_enough;
     static constexpr unsigned budget_of_a_task = 128;
     static constexpr sync::clock::duration fork_patience = sync::sizes::fork_patience;
+    static constexpr unsigned measured_sitting = sync::sizes::measured_sitting;
 
     // Written by the owner alone, read by anyone.
     class counter {
@@ -110,9 +116,10 @@ private:
     void stop_searching() noexcept;
     void sleep() noexcept;
     void take_seat() noexcept;
-    [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
+    void wait_until_woken() noexcept;
     [[nodiscard]] bool woken_while_giving_back_frames() noexcept;
-    void get_up() noexcept;
+    [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
+    void get_up_from_seat() noexcept;
     void run_item(void* item);
     void resume(std::coroutine_handle<> handle);
     [[nodiscard]] bool others_are_due() noexcept;
@@ -134,6 +141,11 @@ private:
     bool searching_ = false;
     bool events_found_ = false;
     event_source* seat_ = nullptr;  // whose seat this worker holds
+    // WRK4
+    unsigned sittings_ = 0;
+    bool measures_ = false;
+    bool stays_away_long_ = false;
+    sync::clock::time_point left_;
     std::minstd_rand random_;
 
     counter resumed_;

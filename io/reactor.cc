@@ -14,12 +14,12 @@
 namespace brigade::detail {
 
 reactor& reactor::of(executor& e) {
-    event_source& source = executor_access::events(
-        e, [&e]() -> std::unique_ptr<event_source> { return std::make_unique<reactor>(e.name()); });
+    event_source& source =
+        executor_access::events(e, [&e]() -> std::unique_ptr<event_source> { return std::make_unique<reactor>(e); });
     return static_cast<reactor&>(source);  // the io side makes no other
 }
 
-reactor::reactor(const std::string& name) {
+reactor::reactor(executor& home) {
     try {
         epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
         if (epoll_ == -1) {
@@ -35,8 +35,9 @@ reactor::reactor(const std::string& name) {
         if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_fd_, &event) == -1) {
             throw std::system_error(last_error(), "brigade: epoll_ctl");
         }
-        thread_ = sync::thread([this, name] {
-            name_this_thread(name, "-io");
+        thread_ = sync::thread([this, &home] {
+            name_this_thread(home.name(), "-io");
+            const executor_scope scope(home);  // as on a worker, for stop callbacks that timers run
             seat().watch(*this);
         });
     } catch (...) {
@@ -167,26 +168,29 @@ bool reactor::end_of_sleep() noexcept {
     return first != nullptr && first->deadline <= sync::clock::now();
 }
 
-void reactor::deliver() noexcept {
+bool reactor::deliver() noexcept {
+    bool woken = false;
     for (const epoll_event& event : std::span(events_).first(event_count_)) {
         if (event.data.u64 != wake_key) {
             const auto index = static_cast<std::uint32_t>(event.data.u64);
-            table_.at(index).deliver(event.events, static_cast<std::uint32_t>(event.data.u64 >> 32));
+            woken |= table_.at(index).deliver(event.events, static_cast<std::uint32_t>(event.data.u64 >> 32));
         }
     }
     event_count_ = 0;
-    expire_timers();
+    return expire_timers() || woken;
 }
 
-void reactor::expire_timers() noexcept {
+bool reactor::expire_timers() noexcept {
+    bool some = false;
     sync::lock lock(timers_mutex_);
     // No more than there are now: timers that are due again as soon as they have expired could go on for ever, and the
     // sockets would wait.
     for (std::size_t left = timers_.size(); left > 0; --left) {
         timer* const first = timers_.earliest();
         if (first == nullptr || first->deadline > sync::clock::now()) {
-            return;
+            break;
         }
+        some = true;
         timers_.cancel(*first);  // TIM1
         expiring_ = first;
         lock.unlock();
@@ -194,6 +198,7 @@ void reactor::expire_timers() noexcept {
         lock.lock();
         expiring_ = nullptr;
     }
+    return some;
 }
 
 }  // namespace brigade::detail

@@ -39,10 +39,10 @@ public:
     // The executor's reactor; started when it is first asked for. Throws std::system_error when the system refuses.
     [[nodiscard]] static reactor& of(executor& e);
 
-    explicit reactor(const std::string& name);
+    explicit reactor(executor& home);
     void end(bool leaves_some) noexcept override;
     [[nodiscard]] bool wait(std::chrono::nanoseconds limit) noexcept override;
-    void deliver() noexcept override;
+    [[nodiscard]] bool deliver() noexcept override;
     void interrupt() noexcept override;
     // Terminates, with a report, when a socket is still open, unless its holder was left behind: it would point here.
     ~reactor() override;
@@ -70,7 +70,7 @@ private:
 
     [[nodiscard]] std::chrono::nanoseconds time_to_sleep(std::chrono::nanoseconds limit) noexcept;
     [[nodiscard]] bool end_of_sleep() noexcept;
-    void expire_timers() noexcept;
+    [[nodiscard]] bool expire_timers() noexcept;
     void close_descriptors() noexcept;
 
     int epoll_ = -1;

@@ -103,14 +103,15 @@ bool registration::is_closed() noexcept {
     return closed_;
 }
 
-void registration::deliver(std::uint32_t events, std::uint32_t generation) noexcept {
+bool registration::deliver(std::uint32_t events, std::uint32_t generation) noexcept {
     // An error or a hang-up is something for both directions to find out by their system call.
     constexpr std::uint32_t both = EPOLLERR | EPOLLHUP;
     constexpr std::array<std::uint32_t, 2> meant{EPOLLIN | EPOLLRDHUP | both, EPOLLOUT | both};
     const sync::lock lock(mutex_);
     if (!is_open(generation)) {
-        return;
+        return false;
     }
+    bool woken = false;
     for (std::size_t i = 0; i < sides_.size(); ++i) {
         if ((events & meant[i]) == 0) {
             continue;
@@ -118,8 +119,10 @@ void registration::deliver(std::uint32_t events, std::uint32_t generation) noexc
         ++sides_[i].tick;
         if (const readiness_awaiter* const waiting = std::exchange(sides_[i].waiting, nullptr)) {
             waiting->waiter_.post();
+            woken = true;
         }
     }
+    return woken;
 }
 
 bool readiness_awaiter::suspend(std::coroutine_handle<> self, stop_source* source) {

@@ -68,8 +68,9 @@ public:
     // As epoll knows the slot: generation and index.
     [[nodiscard]] std::uint64_t key() const noexcept { return std::uint64_t{generation_} << 32 | index_; }
 
-    // The reactor: epoll said `events` of generation `generation`. Posts the waiters.
-    void deliver(std::uint32_t events, std::uint32_t generation) noexcept;
+    // The reactor: epoll said `events` of generation `generation`. Posts the waiters; whether there were
+    // any.
+    bool deliver(std::uint32_t events, std::uint32_t generation) noexcept;
 
 private:
     friend class readiness_awaiter;

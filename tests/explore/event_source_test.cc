@@ -17,7 +17,7 @@ public:
     explicit counted_source(int& ended) : ended_(ended) {}
     void end(bool /*leaves_some*/) noexcept override { ++ended_; }
     bool wait(std::chrono::nanoseconds /*limit*/) noexcept override { return false; }
-    void deliver() noexcept override {}
+    bool deliver() noexcept override { return false; }
     void interrupt() noexcept override {}
     int payload = 1;
 

@@ -169,6 +169,32 @@ MODEL(idle_model, who_holds_the_seat_gets_up_by_itself_or_is_picked) {
     require(w.idlers.start_searching() == rejoined, "and who picks it counts it as searching");
 }
 
+MODEL(idle_model, who_holds_the_seat_and_finds_a_task_picks_itself_unless_it_has_been_picked) {
+    small_world w(1);
+    w.idlers.sleep_in_seat(0, false);
+    std::optional<unsigned> picked;
+    bool by_itself = false;
+    {
+        const model_thread producer([&] { picked = w.idlers.pick(); });
+        by_itself = w.idlers.pick_itself(0);
+    }
+    require(by_itself != picked.has_value(), "IDLE3: exactly one counts it as awake");
+    require(w.idlers.stop_searching(), "and as searching");
+}
+
+MODEL(idle_model, who_holds_the_seat_leaves_what_it_finds_to_who_searches) {
+    small_world w(2);
+    require(w.idlers.start_searching(), "nobody else does");
+    w.idlers.sleep_in_seat(1, false);
+    bool last = false;
+    bool by_itself = false;
+    {
+        const model_thread searcher([&] { last = w.idlers.stop_searching(); });
+        by_itself = w.idlers.pick_itself(1);
+    }
+    require(last && (by_itself || w.idlers.pick() == 1), "IDLE2: the last to search wakes it");
+}
+
 MODEL(idle_model, two_producers_wake_one_sleeper_once) {
     small_world w(1);
     w.idlers.sleep(0, false);

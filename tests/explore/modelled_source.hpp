@@ -44,7 +44,8 @@ public:
         found_ = signals_.exchange(0, std::memory_order_acquire) / one_event;  // pairs: happen(), interrupt()
         return found_ != 0;
     }
-    void deliver() noexcept override {
+    bool deliver() noexcept override {
+        bool woken = false;
         for (; found_ != 0; --found_) {
             sync::lock lock(mutex_);
             if (waiting_.empty()) {
@@ -55,7 +56,9 @@ public:
             waiting_.pop_back();
             lock.unlock();
             w.post();
+            woken = true;
         }
+        return woken;
     }
     void interrupt() noexcept override {
         signals_.fetch_or(interrupted, std::memory_order_release);  // pairs: wait()

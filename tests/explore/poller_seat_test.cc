@@ -23,11 +23,19 @@ public:
         sync::futex_wait(signals_, 0);
         return (signals_.exchange(0, std::memory_order_acquire) & 2) != 0;  // pairs: signal()
     }
-    void deliver() noexcept override { ++polled; }
+    bool deliver() noexcept override {
+        ++polled;
+        if (event* const e = told_of_delivery_.exchange(nullptr, std::memory_order_relaxed)) {
+            e->happen();
+        }
+        return wakes_somebody;
+    }
     void interrupt() noexcept override { signal(1); }
     void happen() noexcept { signal(2); }
+    void tell_of_delivery(event& e) noexcept { told_of_delivery_.store(&e, std::memory_order_relaxed); }
     void tell_of_next_wait(event& e) noexcept { told_.store(&e, std::memory_order_relaxed); }
     int polled = 0;
+    bool wakes_somebody = true;
 
 private:
     void signal(std::uint32_t what) noexcept {
@@ -36,16 +44,17 @@ private:
     }
     sync::atomic<std::uint32_t> signals_{0};
     sync::atomic<event*> told_{nullptr};
+    sync::atomic<event*> told_of_delivery_{nullptr};
 };
 
-// Sits down, when an event has made the watcher leave, and leaves.
+// Sits down, when an event has made the watchdog leave, and leaves.
 void sit(counted_polls& source) {
     while (!source.seat().try_take()) {
         source.happen();
         sync::yield_thread();
     }
     ++source.polled;
-    source.seat().leave();
+    source.seat().leave(true);
 }
 
 [[nodiscard]] settings with_timeouts(unsigned preemptions, std::uint64_t schedules, unsigned timeouts = 2) {
@@ -54,15 +63,15 @@ void sit(counted_polls& source) {
     return s;
 }
 
-MODEL_WITH(poller_seat_model, the_watcher_ends_while_it_polls, thorough(3, 6'000)) {
+MODEL_WITH(poller_seat_model, the_watchdog_ends_while_it_polls, thorough(3, 6'000)) {
     counted_polls source;
-    const model_thread watcher([&] { source.seat().watch(source); });
+    const model_thread watchdog([&] { source.seat().watch(source); });
     source.seat().close(source);
 }
 
-MODEL_WITH(poller_seat_model, the_watcher_leaves_the_seat_to_a_worker_that_asked, thorough(2, 6'000)) {
+MODEL_WITH(poller_seat_model, the_watchdog_leaves_the_seat_to_a_worker_that_asked, thorough(2, 6'000)) {
     counted_polls source;
-    const model_thread watcher([&] { source.seat().watch(source); });
+    const model_thread watchdog([&] { source.seat().watch(source); });
     if (!source.seat().try_take()) {
         source.happen();
         sit(source);
@@ -70,15 +79,15 @@ MODEL_WITH(poller_seat_model, the_watcher_leaves_the_seat_to_a_worker_that_asked
     source.seat().close(source);
 }
 
-MODEL_WITH(poller_seat_model, two_workers_and_the_watcher_sit_one_at_a_time, thorough(3, 6'000)) {
+MODEL_WITH(poller_seat_model, two_workers_and_the_watchdog_sit_one_at_a_time, thorough(3, 6'000)) {
     counted_polls source;
-    const model_thread watcher([&] { source.seat().watch(source); });
-    require(!source.seat().try_take(), "the watcher holds it from the beginning");
+    const model_thread watchdog([&] { source.seat().watch(source); });
+    require(!source.seat().try_take(), "the watchdog holds it from the beginning");
     source.happen();
     const auto sit_if_free = [&] {
         if (source.seat().try_take()) {
             ++source.polled;
-            source.seat().leave();
+            source.seat().leave(true);
         }
     };
     {
@@ -88,28 +97,62 @@ MODEL_WITH(poller_seat_model, two_workers_and_the_watcher_sit_one_at_a_time, tho
     source.seat().close(source);
 }
 
-MODEL_WITH(poller_seat_model, the_watcher_takes_the_seat_when_nobody_comes, with_timeouts(2, 6'000)) {
+MODEL_WITH(poller_seat_model, the_watchdog_stays_when_what_came_woke_nobody, thorough(2, 6'000)) {
+    counted_polls source;
+    source.wakes_somebody = false;
+    event next_wait;
+    const model_thread watchdog([&] { source.seat().watch(source); });
+    require(!source.seat().try_take(), "asks for it, and sleeps elsewhere");
+    source.tell_of_next_wait(next_wait);
+    source.happen();
+    next_wait.wait();
+    require(!source.seat().try_take(), "SEAT4: no worker would come");
+    source.seat().close(source);
+}
+
+MODEL_WITH(poller_seat_model, the_watchdog_stays_when_who_was_woken_asks_again, thorough(2, 6'000)) {
+    counted_polls source;
+    event woken;
+    source.tell_of_delivery(woken);
+    event next_wait;
+    const model_thread watchdog([&] { source.seat().watch(source); });
+    require(!source.seat().try_take(), "asks for it, and sleeps elsewhere");
+    source.happen();
+    woken.wait();
+    if (!source.seat().try_take()) {
+        // Asleep again, before the watchdog has looked: it must not leave now.
+        source.tell_of_next_wait(next_wait);
+        source.happen();
+        next_wait.wait();
+    } else {
+        ++source.polled;
+        source.seat().leave(true);
+    }
+    source.seat().close(source);
+}
+
+MODEL_WITH(poller_seat_model, the_watchdog_takes_the_seat_when_nobody_comes, with_timeouts(2, 6'000)) {
     event second_sitting;
     counted_polls source;
-    const model_thread watcher([&] { source.seat().watch(source); });
+    const model_thread watchdog([&] { source.seat().watch(source); });
     sit(source);
     source.tell_of_next_wait(second_sitting);
-    source.happen();  // for a watcher that waits already
+    source.happen();  // for a watchdog that waits already
     second_sitting.wait();
     source.seat().close(source);
 }
 
-MODEL_WITH(poller_seat_model, the_watcher_sleeps_until_the_worker_leaves, with_timeouts(2, 6'000, 4)) {
+MODEL_WITH(poller_seat_model, the_watchdog_sleeps_until_the_worker_leaves, with_timeouts(2, 6'000, 4)) {
     event after_worker;
     counted_polls source;
-    const model_thread watcher([&] { source.seat().watch(source); });
+    const model_thread watchdog([&] { source.seat().watch(source); });
     while (!source.seat().try_take()) {
         source.happen();
         sync::yield_thread();
     }
     ++source.polled;
     source.tell_of_next_wait(after_worker);
-    source.seat().leave();
+    source.seat().leave(true);
     after_worker.wait();  // SEAT2
     source.seat().close(source);
 }

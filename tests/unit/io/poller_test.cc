@@ -90,6 +90,25 @@ task<> compute_until_stopped() {
     throw brigade::operation_cancelled();
 }
 
+// Of a time-out, whoever expires it: a worker that waits, or the reactor's thread while the worker computes.
+TEST(poller, a_stop_callback_runs_on_a_thread_of_its_executor) {
+    executor ex({.workers = 1});
+    for (const bool computes : {false, true}) {
+        executor* seen = nullptr;
+        ex.block_on([&]() -> task<> {
+            const auto outcome = co_await brigade::with_timeout(1ms, [](bool busy, executor*& where) -> task<> {
+                const brigade::stop_token token = co_await brigade::get_stop_token();
+                const brigade::stop_callback note(token, [&where] { where = executor::try_current(); });
+                while (busy && !token.stop_requested()) {
+                }
+                co_await brigade::sleep_for(1h);
+            }(computes, seen));
+            EXPECT_FALSE(outcome);
+        });
+        EXPECT_EQ(seen, &ex);
+    }
+}
+
 TEST(poller, timers_expire_while_the_only_worker_computes) {
     executor ex({.workers = 1});
     for (int i = 0; i < 20; ++i) {

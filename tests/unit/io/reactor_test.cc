@@ -41,7 +41,8 @@ struct restless : timer {
 };
 
 TEST(reactor, timers_that_are_due_again_at_once_leave_time_for_sockets) {
-    reactor home("test");
+    brigade::executor owner({.workers = 1});
+    reactor home(owner);
     std::array<int, 2> fds{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()), 0);
     const socket_ref socket = home.open(fds[0]);
@@ -66,7 +67,8 @@ TEST(reactor, timers_that_are_due_again_at_once_leave_time_for_sockets) {
 }
 
 TEST(reactor, cancel_tells_whether_the_timer_was_still_to_come) {
-    reactor home("test");
+    brigade::executor owner({.workers = 1});
+    reactor home(owner);
     restless far(home);
     ASSERT_TRUE(home.set(far, time_point::max(), nullptr));
     EXPECT_TRUE(home.cancel(far));
@@ -75,7 +77,8 @@ TEST(reactor, cancel_tells_whether_the_timer_was_still_to_come) {
 }
 
 TEST(reactor, refuses_a_timer_when_the_stop_has_come) {
-    reactor home("test");
+    brigade::executor owner({.workers = 1});
+    reactor home(owner);
     restless late(home);
     brigade::stop_source stop;
     stop.request_stop();

@@ -31,7 +31,8 @@ protected:
         return slots;
     }
 
-    reactor home_{"test"};
+    brigade::executor owner_{{.workers = 1}};
+    reactor home_{owner_};
     registration_table table_;
 };
 

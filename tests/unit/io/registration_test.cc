@@ -49,11 +49,12 @@ protected:
     std::pair<std::uint32_t, std::uint32_t> raised_by(std::uint32_t events) {
         const std::uint32_t read = slot().tick(direction::read);
         const std::uint32_t write = slot().tick(direction::write);
-        slot().deliver(events, ref_.generation);
+        EXPECT_FALSE(slot().deliver(events, ref_.generation));  // nobody waits
         return {slot().tick(direction::read) - read, slot().tick(direction::write) - write};
     }
 
-    reactor reactor_{"test"};
+    brigade::executor owner_{{.workers = 1}};
+    reactor reactor_{owner_};
     int fd_ = -1;
     int peer_ = -1;
     socket_ref ref_;
