@@ -109,17 +109,17 @@ private:
     // This awaiter is part of the frame.
     template <bool OwnsItself, class P>
     static std::coroutine_handle<> end_fork(std::coroutine_handle<P> finished, fork_state& parent) noexcept {
-        std::coroutine_handle<> next = take_back(parent, finished.promise());
-        const bool taken_back = static_cast<bool>(next);
-        if constexpr (OwnsItself) {
-            if (!taken_back) [[unlikely]] {
-                parent.leave(finished.promise());
+        if (const std::coroutine_handle<> next = take_back(parent, finished.promise())) [[likely]] {
+            if constexpr (OwnsItself) {
+                leave(finished, parent);
             }
+            return transfer(next);
+        }
+        if constexpr (OwnsItself) {
+            parent.leave(finished.promise());
             leave(finished, parent);
         }
-        if (!taken_back) [[unlikely]] {
-            next = arrive_at(parent);
-        }
+        const std::coroutine_handle<> next = arrive_at(parent);
         return next ? transfer(next) : std::noop_coroutine();
     }
 
