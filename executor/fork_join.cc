@@ -145,23 +145,40 @@ void fork_state::add_error(std::exception_ptr error) noexcept {
     }
 }
 
-// Every child has arrived or was taken over from: no lock is needed, and relaxed is enough.
+// Relaxed: for who has the parent to himself.
+std::unique_ptr<fork_state::record> fork_state::take_record() noexcept {
+    std::unique_ptr<record> r(record_.load(std::memory_order_relaxed));
+    record_.store(nullptr, std::memory_order_relaxed);
+    return r;
+}
+
+// Every child has arrived or was taken over from: no lock is needed.
 void fork_state::end_record() {
-    const std::unique_ptr<record> r(record_.exchange(nullptr, std::memory_order_relaxed));
+    const std::unique_ptr<record> r = take_record();
     sync::invariant("FORK4", [&] { return r->outstanding.load(std::memory_order_relaxed) == 0; });
     sync::invariant("FORK6", [&] { return r->first == nullptr && !r->early; });
     throw_errors(std::move(r->errors));
 }
 
-// Nothing of the parent or of a child runs (END1).
+// In the next two, nothing of the parent or of a child runs (END1).
+
 void fork_state::destroy_registered() noexcept {
-    const std::unique_ptr<record> r(record_.exchange(nullptr, std::memory_order_relaxed));
-    while (r->first != nullptr) {
-        promise_base& child = static_cast<promise_base&>(*r->first);
-        r->unlink(child);
+    record& r = get_record();
+    while (r.first != nullptr) {
+        promise_base& child = static_cast<promise_base&>(*r.first);
+        r.unlink(child);
         child.forks.destroy_children();
         std::coroutine_handle<promise_base>::from_promise(child).destroy();
     }
+    if (!r.early) {
+        static_cast<void>(take_record());
+    }
+}
+
+bool fork_state::end_early() noexcept {
+    sync::invariant("FORK8", [this] { return get_record().first == nullptr && get_record().early; });
+    static_cast<void>(take_record());
+    return true;
 }
 
 [[gnu::noinline]] std::coroutine_handle<> fork_out(fork_state& parent, std::coroutine_handle<> child) noexcept {

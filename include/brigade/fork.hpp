@@ -79,6 +79,13 @@ template <class T>
 class fork_awaiter : public forking<T> {
 public:
     using forking<T>::forking;
+    fork_awaiter(const fork_awaiter&) = delete;
+    fork_awaiter& operator=(const fork_awaiter&) = delete;
+    ~fork_awaiter() {
+        if (this->child() && parent_ != nullptr && parent_->child_ended_early()) {
+            this->give_up();  // FORK8
+        }
+    }
 
     template <runtime_promise P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {

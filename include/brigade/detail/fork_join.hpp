@@ -47,7 +47,8 @@
 //          has taken its own, or the gap would have been open, when no continuation is on a deque.
 //   FORK8  Who destroys a suspended coroutine from outside (class frame, in task.hpp) destroys its registered children
 //          first, and they theirs. The child of a fork or call in which it is suspended goes with the awaiter: before
-//          the coroutine's locals as well.
+//          the coroutine's locals as well. That child may have ended while nobody took the continuation, on another
+//          worker's stack: `early` says so, and the record stays until the awaiter has seen it.
 // Children whose frames belong to somebody else (when_all's) are counted, and not registered.
 //
 // The record is where all that stands which most forks do not need. It is made when a continuation is taken away for
@@ -68,6 +69,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <utility>
 
 #include <brigade/detail/sync.hpp>
@@ -132,6 +134,8 @@ public:
             destroy_registered();
         }
     }
+    // The parent is being destroyed where it has forked a child: whether that has ended.
+    [[nodiscard]] bool child_ended_early() noexcept { return has_record() && end_early(); }
 
     // For children that have not arrived (FORK4).
 
@@ -154,10 +158,12 @@ private:
     // Relaxed: for the owner. Whoever has counted a steal has made the record or acquired it.
     [[nodiscard]] bool has_record() const noexcept { return record_.load(std::memory_order_relaxed) != nullptr; }
     [[nodiscard]] record& get_record() noexcept;
+    [[nodiscard]] std::unique_ptr<record> take_record() noexcept;
     void taken_back_from_sibling(fork_child& child) noexcept;
     void register_child(fork_child& child) noexcept;
     void end_record();
     void destroy_registered() noexcept;
+    bool end_early() noexcept;
 
     void* place_ = nullptr;  // while open: the parent's frame, or the waiter while it waits in the join
     sync::atomic<record*> record_{nullptr};
