@@ -90,8 +90,8 @@ task<> fail_after_yield(const lent& of_parent) {
     throw failure();
 }
 
-// Runs `body` on `count` workers until `enough` has happened or, without that, up to any moment; then the workers leave,
-// and what is suspended is destroyed. The explorer looks for what is left or destroyed twice.
+// Runs `body` on `count` workers until `enough` has happened or, without that, up to any moment; then the workers
+// leave, and what is suspended is destroyed. The explorer looks for what is left or destroyed twice.
 template <class Body>
 void cut_short(unsigned count, const Body& body, event* enough = nullptr) {
     workers w(count);

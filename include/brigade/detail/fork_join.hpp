@@ -35,20 +35,20 @@
 // they refer to. So each child that has not ended must be known to its parent:
 //
 //   FORK6  While the parent is suspended in the fork or call itself, the awaiter of that fork or call owns the child.
-//          When the parent goes on, the awaiter gives the child up. It has ended then, after a call and where it has
-//          taken the continuation back; otherwise the owner of the parent *registers* it: links it into the record. A
-//          registered child leaves the list when it ends: before its frame is destroyed, so before it arrives.
-//   FORK7  Between the taking of a continuation and the registration, the child that was forked there may end. It finds
-//          itself in no list, and says so by `early` instead; then the owner registers nothing. One mark is enough for
-//          all children: the parent stands in that gap for one child at a time, which is the only one that has neither
-//          ended nor is in the list, and the owner takes the mark back before it goes on. A child that is in the list
-//          and takes back a continuation has taken a sibling's (FORK2): it leaves the list, and opens the gap for that
-//          sibling (`taken`) as who takes a continuation away does. A child that takes one back and is not in the list
-//          has taken its own, or the gap would have been open, when no continuation is on a deque.
+//          When the parent goes on, the awaiter gives the child up: after a call, or when the child has taken its
+//          continuation back, because it has ended; otherwise the owner of the parent *registers* it, which is to link
+//          it into a list. A registered child leaves the list when it ends, before its frame is destroyed.
+//   FORK7  A child may end between its fork and its registration, on another worker than where the continuation is, or
+//          has been. It finds itself in no list, and says so by `early`; then the owner registers nothing. One mark is
+//          enough for all children: only one has neither taken back nor been registered, the one in whose fork the
+//          parent is suspended; and the owner takes the mark back before it goes on to the next. A registered child
+//          that takes back a continuation has taken that of a sibling's fork (FORK2): it leaves the list, and has that
+//          sibling registered (`taken`) as who takes a continuation away does. One that is not registered and takes
+//          back has taken its own: no other fork's is on a deque until it is registered.
 //   FORK8  Who destroys a suspended coroutine from outside (class frame, in task.hpp) destroys its registered children
-//          first, and they theirs. The child of a fork or call in which it is suspended goes with the awaiter: before
-//          the coroutine's locals as well. That child may have ended while nobody took the continuation, on another
-//          worker's stack: `early` says so, and the record stays until the awaiter has seen it.
+//          first, and they theirs. The child of the fork or call in which it is suspended goes with the awaiter: before
+//          the coroutine's locals as well. When that child has ended and the workers have left the continuation where
+//          it was, `early` tells the awaiter, and the record stays until then.
 // Children whose frames belong to somebody else (when_all's) are counted, and not registered.
 //
 // The record is where all that stands which most forks do not need. It is made when a continuation is taken away for
