@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -299,6 +300,27 @@ TEST(fork_deadline, leaves_alone_a_child_that_has_ended_on_another_thread) {
     e.shutdown(0ms);
     other.join();
     EXPECT_EQ(tally.alive(), 0);
+}
+
+// A registered child is destroyed without its type being known: with the strictest alignment that is allowed, too.
+TEST(fork_deadline, destroys_children_with_results_of_any_alignment) {
+    cut_short(1, 3, [](test::tally& tally, test::latch& started) -> task<> {
+        lender local(tally);
+        const auto wait_and_give = [](auto& result, lender& parent,
+                                      test::latch& s) -> task<std::remove_reference_t<decltype(result)>> {
+            co_await wait_for_ever(parent, s);
+            co_return result;
+        };
+        char narrow = 0;
+        long double wide = 0;
+        struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) block {
+            char bytes[40];
+        } widest{};
+        co_await fork(narrow, wait_and_give(narrow, local, started));
+        co_await fork(wide, wait_and_give(wide, local, started));
+        co_await fork(widest, wait_and_give(widest, local, started));
+        co_await join();
+    });
 }
 
 TEST(fork_deadline, drops_the_exception_of_a_child_with_the_parent) {
