@@ -300,6 +300,27 @@ MODEL_WITH(fork_children_model, a_sibling_takes_back_while_the_other_ends_elsewh
         &over);
 }
 
+// As above, with a neighbour in the list that may leave it at the same time.
+MODEL_WITH(fork_children_model, a_sibling_takes_back_while_a_neighbour_ends_elsewhere, orders_only(2, 6'000)) {
+    event over;
+    cut_short(
+        2,
+        [&]() -> task<> {
+            const lent local = to_lend();
+            gate a;
+            const auto let_go_and_yield = [](gate& g) -> task<> {
+                g.open();
+                co_await yield();
+            };
+            co_await fork(yield_once(local));
+            co_await fork(wait_at(a));
+            co_await fork(let_go_and_yield(a));
+            co_await join();
+            over.happen();
+        },
+        &over);
+}
+
 // Neighbours in the list end on several workers.
 MODEL_WITH(fork_children_model, three_that_yield_leave_the_list_in_any_order, orders_only(1, 4'000)) {
     event over;
