@@ -1,10 +1,8 @@
 // Models of children that are destroyed with their parent, wherever the two are when the workers leave; and of the list
 // that such children stand in (FORK6 to FORK8).
 #include <coroutine>
-#include <exception>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include <brigade/fork.hpp>
 #include <brigade/task.hpp>

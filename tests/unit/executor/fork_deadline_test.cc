@@ -5,13 +5,12 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
-#include <functional>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <gtest/gtest.h>
 #include <brigade/brigade.hpp>
