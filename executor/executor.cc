@@ -8,8 +8,8 @@
 //   5. The reactor ends. What the registry holds of tasks is suspended now, or stands in a queue that nobody takes
 //      from, and is destroyed, on the thread that shuts down. Blocking jobs that have not begun are given up.
 //   6. The blocking pool ends. Not before: a job may wait for a task, which only step 5 ends.
-// A task is destroyed where it is suspended by destroying the frame of its body, and so all frames that it awaits. The
-// root's own frame holds the result, and goes when the handle does.
+// A task is destroyed where it is suspended by destroying the frame of its body, and so all frames that it awaits, and
+// the children that it has forked (FORK8). The root's own frame holds the result, and goes when the handle does.
 //   END1  When step 5 destroys tasks, the executor has neither workers nor a reactor, so nothing of a task runs, and
 //         nothing of this executor resumes one. Blocking jobs may run: they touch tasks by their states only.
 //   END2  A wait of the runtime has ended by step 2 and is past: what is suspended in step 5 waits in an awaitable from

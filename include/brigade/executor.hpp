@@ -267,12 +267,12 @@ public:
     //   4. Past it, standard error says which have not, and nothing is resumed or begun any more. What runs at that
     //      moment is waited for, up to its next suspension or fork, and blocking jobs to their end; standard error says
     //      so each time that executor_options::shutdown_deadline has passed again.
-    //   5. Then the tasks that are suspended are destroyed, in no particular order: locals, callables and arguments.
-    //      Whoever awaits one, in block_on() as well, finds operation_cancelled. An awaitable of your own must not
-    //      resume such a task later, and a destructor must not touch the locals of another task. A task that is on
-    //      another executor at that moment must have come back before. Children of fork() and call() that wait at that
-    //      moment are left as they are: nothing of them runs any more, and neither their memory nor the sockets that
-    //      they hold are given back. A chain of awaits is destroyed by recursion: some hundred thousand fit on a stack.
+    //   5. Then the tasks that are suspended are destroyed, in no particular order, but children of fork(), call() and
+    //      when_all() before their parents: locals, callables and arguments. Whoever awaits one, in block_on() as well,
+    //      finds operation_cancelled. An awaitable of your own must not resume such a task later, and a destructor must
+    //      not touch the locals of another task that is not its parent. A task that is on another executor at that
+    //      moment must have come back before. A chain of awaits or forks is destroyed by recursion: some hundred
+    //      thousand fit on a stack.
     //   6. The threads of workers, reactor and blocking pool have been joined.
     // Any thread but one of this executor, which gets std::logic_error.
     void shutdown(std::chrono::milliseconds deadline);

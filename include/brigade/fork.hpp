@@ -61,26 +61,42 @@ public:
         }
         return false;
     }
-    void await_resume() const noexcept {}
 
 protected:
-    // From now on the child owns its frame.
-    [[nodiscard]] std::coroutine_handle<task_promise<T>> release() noexcept { return child_.release(); }
+    [[nodiscard]] std::coroutine_handle<task_promise<T>> child() const noexcept { return child_.handle(); }
+    // FORK6
+    std::coroutine_handle<task_promise<T>> give_up() noexcept { return child_.release(); }
 
 private:
-    frame<task_promise<T>> child_;
+    static_assert(may_be_registered<task_promise<T>>, "brigade: a forked task's result is aligned too strictly");
+
+    frame<task_promise<T>> child_;  // as long as the parent is suspended here
 };
+
+// Once await_suspend() has offered the parent, this may be gone.
 
 template <class T>
 class fork_awaiter : public forking<T> {
 public:
     using forking<T>::forking;
+    fork_awaiter(const fork_awaiter&) = delete;
+    fork_awaiter& operator=(const fork_awaiter&) = delete;
+    ~fork_awaiter() {
+        if (this->child() && parent_ != nullptr && parent_->child_ended_early()) {
+            this->give_up();  // FORK8
+        }
+    }
 
     template <runtime_promise P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-        const auto child = this->release();
+        parent_ = &parent.promise().forks;
+        const auto child = this->child();
         return fork_from(parent, parent.promise(), child, child.promise(), caller::kind::forked);
     }
+    void await_resume() noexcept { parent_->go_on_beside(this->give_up().promise()); }
+
+private:
+    fork_state* parent_ = nullptr;
 };
 
 template <class T>
@@ -90,10 +106,11 @@ public:
 
     template <runtime_promise P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-        const auto child = this->release();
+        const auto child = this->child();
         attach(parent, parent.promise(), child.promise(), caller::kind::called);
         return transfer(child);
     }
+    void await_resume() noexcept { this->give_up(); }
 };
 
 class join_awaiter {

@@ -68,6 +68,7 @@ public:
     }
     ~frame() {
         if (handle_) {
+            handle_.promise().forks.destroy_children();  // FORK8
             handle_.destroy();
         }
     }

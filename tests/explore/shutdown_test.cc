@@ -1,9 +1,11 @@
 // Models of the end of an executor, while everything is still going on; and of tasks that go from one to another.
 #include <array>
+#include <coroutine>
 #include <memory>
 #include <optional>
 
 #include <brigade/executor.hpp>
+#include <brigade/fork.hpp>
 #include <brigade/get_stop_token.hpp>
 #include <brigade/schedule_on.hpp>
 #include <brigade/yield.hpp>
@@ -14,7 +16,9 @@ namespace explore {
 namespace {
 
 using brigade::executor;
+using brigade::fork;
 using brigade::get_stop_token;
+using brigade::join;
 using brigade::join_handle;
 using brigade::operation_cancelled;
 using brigade::resume_on;
@@ -302,6 +306,26 @@ MODEL_WITH(shutdown_model, a_task_that_another_executor_wakes_is_destroyed_behin
     executor here({.workers = 1});
     here.spawn([&]() -> task<> { co_await awaited; }).detach();
     here.shutdown(std::chrono::milliseconds(0));
+}
+
+// FORK8
+MODEL_WITH(shutdown_model, children_that_have_not_ended_are_destroyed_with_their_parent, with_deadlines()) {
+    executor ex({.workers = 2});
+    ex.spawn([]() -> task<> {
+          const auto lent = std::make_unique<const int>(1);
+          const auto child = [](const std::unique_ptr<const int>& of_parent, bool for_ever) -> task<> {
+              const auto look = [](const int* there) { require(*there == 1, "the parent's local is there"); };
+              const std::unique_ptr<const int, decltype(look)> borrowed(of_parent.get(), look);
+              co_await yield();
+              if (for_ever) {
+                  co_await std::suspend_always();
+              }
+          };
+          co_await fork(child(lent, true));
+          co_await fork(child(lent, false));
+          co_await join();
+      }).detach();
+    ex.shutdown(std::chrono::milliseconds(0));
 }
 
 // END3

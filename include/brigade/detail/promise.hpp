@@ -11,6 +11,7 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
+#include <utility>
 
 #include <brigade/detail/fork_join.hpp>
 #include <brigade/detail/frame_memory.hpp>
@@ -40,7 +41,7 @@ inline std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
     }
 }
 
-struct promise_base {
+struct promise_base : fork_child {
     // Where the frames of all coroutines of the runtime are kept.
     static void* operator new(std::size_t size) { return allocate_frame(size); }
     static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
@@ -49,6 +50,13 @@ struct promise_base {
     stop_source* stop = nullptr;  // inherited from whoever awaits this coroutine
     fork_state forks;             // its children
 };
+
+// A registered child is destroyed by its promise_base alone (FORK8). Its frame begins two pointers before its promise,
+// unless that is aligned more strictly than frames are.
+template <class P>
+inline constexpr bool may_be_registered =
+    std::derived_from<P, promise_base> && alignof(P) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+static_assert(2 * sizeof(void*) % __STDCPP_DEFAULT_NEW_ALIGNMENT__ == 0);
 
 // A coroutine of the runtime: from its promise an awaited operation inherits the stop source.
 template <class P>
@@ -88,19 +96,34 @@ struct final_awaiter {
                 leave(finished, next.parent());
                 return transfer(next.parent().parent());
             case caller::kind::forked:
-                leave(finished, next.parent());
-                break;
+                return end_fork<true>(finished, next.parent());
             case caller::kind::forked_kept:
-                break;
+                return end_fork<false>(finished, next.parent());
         }
-        const std::coroutine_handle<> resumed = fork_ended(next.parent());
-        return resumed ? transfer(resumed) : std::noop_coroutine();
+        std::unreachable();
     }
 
     void await_resume() const noexcept {}
 
 private:
-    // FORK5. This awaiter is part of the frame.
+    // This awaiter is part of the frame.
+    template <bool OwnsItself, class P>
+    static std::coroutine_handle<> end_fork(std::coroutine_handle<P> finished, fork_state& parent) noexcept {
+        if (const std::coroutine_handle<> next = take_back(parent, finished.promise())) [[likely]] {
+            if constexpr (OwnsItself) {
+                leave(finished, parent);
+            }
+            return transfer(next);
+        }
+        if constexpr (OwnsItself) {
+            parent.leave(finished.promise());
+            leave(finished, parent);
+        }
+        const std::coroutine_handle<> next = arrive_at(parent);
+        return next ? transfer(next) : std::noop_coroutine();
+    }
+
+    // FORK5
     template <class P>
     static void leave(std::coroutine_handle<P> finished, fork_state& parent) noexcept {
         if (finished.promise().failed()) [[unlikely]] {

@@ -226,23 +226,6 @@ TEST(executor_deadline, an_executor_inside_a_task_of_another_leaves_the_thread_t
     EXPECT_TRUE(outer.block_on([&]() -> task<bool> { co_return co_await job; }));
 }
 
-TEST(executor_deadline, a_forked_child_that_is_left_behind_may_hold_a_socket) {
-    test::captured_stderr output;
-    executor e({.workers = 1});
-    test::latch started;
-    e.spawn([&]() -> task<> {
-         auto listener = brigade::tcp_listener::bind(brigade::endpoint::loopback_v4(0)).value();
-         const auto child = [](brigade::tcp_listener /*held*/, test::latch& s) -> task<> {
-             s.count_down();
-             co_await never();
-         };
-         co_await brigade::fork(child(std::move(listener), started));
-         co_await brigade::join();
-     }).detach();
-    started.wait();
-    e.shutdown(0ms);
-}
-
 TEST(executor_deadline, who_awaits_a_handle_of_another_task_may_be_destroyed_after_both) {
     test::captured_stderr output;
     executor e({.workers = 1, .shutdown_deadline = 10ms});
