@@ -47,6 +47,16 @@ void idle::sleep_in_seat(unsigned worker, bool searching) noexcept {
     fence_of_sleeper(last);
 }
 
+bool idle::is_last_awake() noexcept {
+    // Relaxed: who is awake and is not counted in this value, or a later one, has been woken since, and reads what
+    // stop_searching() left.
+    if (awake(word_.load(std::memory_order_relaxed)) != 1) {
+        return false;
+    }
+    sync::full_fence();  // pairs: the full fence in scheduler::inject(), IDLE2
+    return true;
+}
+
 bool idle::count_asleep(bool searching) noexcept {
     sync::invariant("IDLE3", [this] { return all_are_counted(); });
     // Relaxed: the fence acquires what another searcher has released in stop_searching().

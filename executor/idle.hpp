@@ -20,6 +20,9 @@
 //          to search, wakes another sleeper, which then searches (stop_searching); or it sleeps, and S2 sees the task,
 //          for by IDLE1 P2 would otherwise have read what it left. So does whoever takes over from it. When nobody is
 //          left to wake, all are awake, and the next one to sleep looks as well. Either way the task is seen.
+//          The last searcher need not wake anybody when it is also the last one awake, and sees no more work behind a
+//          full fence: workers that relied on it sleep by now, and so have run, or seen in S2, what they had; other
+//          threads have made a full fence before P2. So one task at a time wakes one worker at a time.
 //   IDLE3  Who is woken has been taken off the stack and counted, as awake and searching, by the one who wakes it. So
 //          `awake + sleepers == workers` whenever the lock is free.
 //   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost. Who polls has
@@ -112,8 +115,12 @@ public:
 
     // A worker without work asks to search. False when half of the workers do already.
     [[nodiscard]] bool start_searching() noexcept;
-    // A searching worker has found work. True when it was the last: it must then wake another (IDLE2).
+    // A searching worker has found work. True when it was the last: it must then wake another (IDLE2)
+    // or see is_last_awake().
     [[nodiscard]] bool stop_searching() noexcept;
+    // Whether the calling worker, which has just stopped searching as the last, is also the last one awake: then it need
+    // wake another only if it sees work after this (IDLE2).
+    [[nodiscard]] bool is_last_awake() noexcept;
     // S1, and the fence of S2. `searching` says whether the worker was.
     void sleep(unsigned worker, bool searching) noexcept;
     // As sleep(), for who holds the poller's seat (IDLE6).
@@ -129,7 +136,7 @@ public:
     }
     // P2 and P3. The worker to unpark, if one is needed; it counts as awake and searching from now on.
     [[nodiscard]] std::optional<unsigned> pick() noexcept;
-    // A worker to unpark whatever the others do, until there is none: for shutdown.
+    // A worker to unpark whatever the others do; none when nobody sleeps. For the end of the workers.
     [[nodiscard]] std::optional<unsigned> pick_any() noexcept;
 
 private:

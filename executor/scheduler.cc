@@ -57,6 +57,12 @@ void scheduler::request_end(phase how) noexcept {
     }
 }
 
+void scheduler::wake_any() noexcept {
+    if (const std::optional<unsigned> sleeper = idle_.pick_any()) {
+        unpark(*sleeper);
+    }
+}
+
 bool scheduler::wait_until_ended(std::chrono::milliseconds limit) {
     const sync::clock::time_point until = deadline_after(limit);
     sync::lock lock(ended_mutex_);

@@ -8,7 +8,8 @@
 //         before it sleeps and after it has entered the stack of sleepers (draining).
 //   SCH2  The phase carries nothing: who sees it leaves and touches nothing that others wrote; joining orders the rest.
 //         A worker that sleeps, or is about to, sees it: it is on the stack when pick_any() looks, and gets a token; or
-//         it enters the stack later, and then the stack's lock orders its second look behind the change.
+//         it enters the stack later, and then the stack's lock orders its second look behind the change. Each one that
+//         sees it there wakes one sleeper, itself or another one that came as late.
 #pragma once
 
 #include <chrono>
@@ -51,6 +52,9 @@ public:
     // Wakes a worker for work that has been published, unless one is searching or all are awake. Workers; other threads
     // make a full fence before (IDLE5).
     void wake_one() noexcept;
+
+    // For a worker that finds the end when it has entered the sleepers: one of them wakes up (SCH2).
+    void wake_any() noexcept;
 
     // Where a worker may wait instead of on its futex; null when there is none yet.
     [[nodiscard]] event_source* events() const noexcept {

@@ -162,7 +162,10 @@ void* worker::rob(worker& victim) noexcept {
 }
 
 void worker::stop_searching() noexcept {
-    if (std::exchange(searching_, false) && home_.idlers().stop_searching()) {
+    if (!std::exchange(searching_, false) || !home_.idlers().stop_searching()) {
+        return;
+    }
+    if (!home_.idlers().is_last_awake() || home_.has_visible_work()) {
         home_.wake_one();  // IDLE2
     }
 }
@@ -178,7 +181,10 @@ void worker::sleep() noexcept {
         home_.idlers().sleep(index_, searching);
     }
     // S2: everything, once more, now that producers can see the sleeper.
-    const bool found = home_.has_visible_work() || home_.current_phase() != scheduler::phase::running;
+    const bool found = home_.has_visible_work();
+    if (home_.current_phase() != scheduler::phase::running) {
+        home_.wake_any();  // SCH2
+    }
     searching_ = true;  // IDLE3
     if (seat_ == nullptr) {
         if (found) {

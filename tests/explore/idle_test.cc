@@ -2,6 +2,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "tests/explore/parts_of_models.hpp"
 
@@ -45,16 +46,31 @@ struct small_world {
     }
     void stop() {
         stopping.store(true, std::memory_order_release);  // pairs: the load in work()
-        while (const std::optional<unsigned> sleeper = idlers.pick_any()) {
+        while (wake_any()) {
+        }
+    }
+    bool wake_any() {
+        const std::optional<unsigned> sleeper = idlers.pick_any();
+        if (sleeper) {
             parkers[*sleeper].unpark();
+        }
+        return sleeper.has_value();
+    }
+    // As worker::stop_searching().
+    void stop_searching(bool& searching) {
+        if (std::exchange(searching, false) && idlers.stop_searching() &&
+            (!idlers.is_last_awake() || tasks.load(std::memory_order_relaxed) > 0)) {
+            wake_one();
         }
     }
     // As worker::sleep().
     void go_to_sleep(unsigned me, bool searching) {
         idlers.sleep(me, searching);
-        // pairs: the store in stop()
-        if (tasks.load(std::memory_order_relaxed) > 0 || stopping.load(std::memory_order_acquire)) {
+        if (tasks.load(std::memory_order_relaxed) > 0) {
             wake_one();
+        }
+        if (stopping.load(std::memory_order_acquire)) {  // pairs: the store in stop()
+            wake_any();
         }
         parkers[me].wait();
     }
@@ -67,10 +83,7 @@ struct small_world {
                 searching = idlers.start_searching();
             }
             if (take()) {
-                if (searching && idlers.stop_searching()) {
-                    wake_one();
-                }
-                searching = false;
+                stop_searching(searching);
                 ++done;
             } else if (stopping.load(std::memory_order_acquire)) {  // pairs: the store in stop()
                 break;
@@ -79,9 +92,7 @@ struct small_world {
                 searching = true;
             }
         }
-        if (searching && idlers.stop_searching()) {
-            wake_one();
-        }
+        stop_searching(searching);
         return done;
     }
 
@@ -193,6 +204,35 @@ MODEL(idle_model, who_holds_the_seat_leaves_what_it_finds_to_who_searches) {
         by_itself = w.idlers.pick_itself(1);
     }
     require(last && (by_itself || w.idlers.pick() == 1), "IDLE2: the last to search wakes it");
+}
+
+MODEL(idle_model, the_last_one_awake_that_ends_its_search_sees_the_task_of_who_relied_on_it) {
+    small_world w(2);
+    w.idlers.sleep(1, false);
+    require(w.idlers.start_searching(), "nobody else does");
+    std::optional<unsigned> picked;
+    bool woken = true;
+    {
+        const model_thread outsider([&] {
+            w.tasks.store(1, std::memory_order_relaxed);
+            sync::full_fence();  // pairs: the fence of idle::is_last_awake()
+            picked = w.idlers.pick();
+        });
+        require(w.idlers.stop_searching(), "nobody else does");
+        woken =
+            !w.idlers.is_last_awake() || w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by is_last_awake()
+    }
+    require(picked.has_value() || woken, "IDLE2");
+}
+
+MODEL_WITH(idle_model, tasks_of_a_worker_and_of_an_outsider_reach_two_workers, thorough(2, 6'000)) {
+    small_world w(2);
+    const model_thread other([&] {
+        w.produce();
+        w.work(1, 1);
+    });
+    const model_thread outsider([&] { w.inject(); });
+    require(w.work(0, 1) == 1, "each takes one, and neither sleeps for ever");
 }
 
 MODEL(idle_model, two_producers_wake_one_sleeper_once) {
