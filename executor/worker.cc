@@ -261,7 +261,8 @@ void worker::get_up_from_seat() noexcept {
         stop_searching();                     // who relies on it must not wait for stop callbacks
         static_cast<void>(seat_->deliver());  // SEAT3
     }
-    if (++sittings_ % measured_sitting == 0) {
+    const bool for_one_task = ready_.size() == 1;
+    if (for_one_task && ++sittings_ % measured_sitting == 0) {
         measures_ = true;
         left_ = sync::clock::now();
     }
@@ -269,7 +270,7 @@ void worker::get_up_from_seat() noexcept {
     if (picked) {
         parker_.wait();
     }
-    if (stays_away_long_ && !searching_) {
+    if (for_one_task && stays_away_long_) {
         home_.wake_one();  // WRK4
     }
 }
