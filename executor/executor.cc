@@ -113,6 +113,7 @@ void detail::executor_parts::end_events(bool leaves_some) noexcept {
     const sync::lock lock(event_source_mutex);
     events_ended = true;
     if (owned_events != nullptr) {
+        events.store(nullptr, std::memory_order_relaxed);  // who still saw it has lost either way
         owned_events->end(leaves_some);
     }
 }

@@ -29,8 +29,9 @@ struct executor_parts {
     executor_options options;
     task_registry registry;
     sync::mutex event_source_mutex;
-    std::unique_ptr<event_source> owned_events;  // under event_source_mutex
-    bool events_ended = false;                   // as well
+    sync::atomic<event_source*> events{nullptr};  // for those who begin to wait; null again when it has ended
+    std::unique_ptr<event_source> owned_events;   // under event_source_mutex
+    bool events_ended = false;                    // as well
     detail::scheduler workers;
     blocking_pool blocking;
     sync::atomic<bool> closing{false};
@@ -50,20 +51,22 @@ struct executor_access {
     [[nodiscard]] static detail::scheduler& scheduler(const executor& e) noexcept { return e.parts_->workers; }
 
     // The executor's event source; made by `make` when it is asked for the first time. Any thread. Throws
-    // std::runtime_error when the executor has been shut down before that.
+    // std::runtime_error when the executor has been shut down.
     template <class Make>
     [[nodiscard]] static event_source& events(executor& e, Make&& make) {
         executor_parts& p = *e.parts_;
-        if (event_source* const there = p.workers.events()) {
+        // pairs: the store below; the source is complete.
+        if (event_source* const there = p.events.load(std::memory_order_acquire)) {
             return *there;
         }
         const sync::lock lock(p.event_source_mutex);
+        if (p.events_ended) {
+            throw std::runtime_error("brigade: I/O on executor '" + p.options.name + "', which has ended");
+        }
         if (p.owned_events == nullptr) {
-            if (p.events_ended) {
-                throw std::runtime_error("brigade: I/O on executor '" + p.options.name + "', which has ended");
-            }
             p.owned_events = make();
             p.workers.set_events(*p.owned_events);
+            p.events.store(p.owned_events.get(), std::memory_order_release);  // pairs: the load above
         }
         return *p.owned_events;
     }

@@ -118,8 +118,8 @@ public:
     // A searching worker has found work. True when it was the last: it must then wake another (IDLE2)
     // or see is_last_awake().
     [[nodiscard]] bool stop_searching() noexcept;
-    // Whether the calling worker, which has just stopped searching as the last, is also the last one awake: then it need
-    // wake another only if it sees work after this (IDLE2).
+    // Whether the calling worker, which has just stopped searching as the last, is also the last one awake: then it
+    // need wake another only if it sees work after this (IDLE2).
     [[nodiscard]] bool is_last_awake() noexcept;
     // S1, and the fence of S2. `searching` says whether the worker was.
     void sleep(unsigned worker, bool searching) noexcept;

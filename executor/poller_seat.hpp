@@ -2,8 +2,8 @@
 //
 // A worker without work takes the seat, if it is free, and sleeps in the event source instead of on its futex: the task
 // that an event wakes then runs on the thread that found it, with no other thread to wake. It leaves the seat before it
-// runs anything. The source's own thread, the watchdog, takes the seat when workers do not come to it for a while: they
-// all compute, and a worker that goes to sleep elsewhere is to hear of events.
+// runs anything. The source's own thread, the watchdog, has the seat at first, and takes it when no worker has come for
+// a while: they all compute, or went to sleep elsewhere before it became free.
 //
 //                  +------------------ leave -----------------+
 //                  v                                          |
@@ -15,10 +15,10 @@
 //
 //   SEAT1  At most one thread holds the seat, and only that one waits in the source, delivers and expires timers. What
 //          it leaves there reaches the next one: leaving releases, taking acquires.
-//   SEAT2  While nobody holds the seat the watchdog is awake: it sleeps for good only while a worker holds the seat, and
-//          that worker's leaving is one read-modify-write that takes the mark and tells it. So events wait for at most
-//          two periods when no worker polls, and an idle process makes no system calls: somebody sleeps in the seat, and
-//          nobody else wakes.
+//   SEAT2  While nobody holds the seat the watchdog is awake: it sleeps for good only while a worker holds the seat,
+//          and that worker's leaving is one read-modify-write that takes the mark and tells it. So events wait for at
+//          most two periods of a millisecond when no worker polls, and an idle process makes no system calls: somebody
+//          sleeps in the seat, and nobody else wakes.
 //   SEAT3  A worker in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who unparks it
 //          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat;
 //          if it has been picked, the token may come after that.
@@ -30,9 +30,10 @@
 // watchdog sleeps for good, the end, and the number of times that somebody has left after a poll, by which the watchdog
 // sees that it is not needed.
 //
-// Who leaves the seat for a task that takes long keeps the others' events waiting, so workers measure how long they stay
-// away (worker.hpp, WRK4): when that is long they wake another worker for the seat. While all workers compute without a
-// break the watchdog keeps it: that costs one hand-over for each batch of events, and the workers nothing.
+// Who leaves the seat for a task that takes long keeps the others' events waiting, so workers measure how long they
+// stay away for one task (worker.hpp, WRK4): when that is long they wake another worker for the seat. While all workers
+// compute without a break the watchdog keeps it: that costs one hand-over for each batch of events, and the workers
+// nothing.
 //
 // Rejected: to wake another worker for the seat each time (Go). An echo then costs two hand-overs: for short tasks the
 // wake-up takes longer than they do. Rejected: to keep the watchdog in epoll_wait beside the worker, as a spare: two

@@ -27,16 +27,6 @@ struct blocked_thread : join_waiter {
     sync::atomic<std::uint32_t> woken{0};
 };
 
-bool is_cancellation(const std::exception_ptr& error) noexcept {
-    try {
-        std::rethrow_exception(error);
-    } catch (const operation_cancelled&) {
-        return true;
-    } catch (...) {
-        return false;
-    }
-}
-
 }  // namespace
 
 bool spawn_state::finished() const noexcept {

@@ -34,6 +34,16 @@ void stop_source::unlink(detail::stop_hook& hook) noexcept {
 
 namespace detail {
 
+bool is_cancellation(const std::exception_ptr& error) noexcept {
+    try {
+        std::rethrow_exception(error);
+    } catch (const operation_cancelled&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
 bool stop_hook::attach(stop_source* source) {
     if (source == nullptr) {
         return true;

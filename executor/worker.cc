@@ -201,11 +201,12 @@ void worker::sleep() noexcept {
 
 void worker::take_seat() noexcept {
     event_source* const events = home_.events();
+    const bool measures = std::exchange(measures_, false);
     if (events == nullptr || !events->seat().try_take()) {
         return;
     }
     seat_ = events;
-    if (std::exchange(measures_, false)) {
+    if (measures) {
         stays_away_long_ = sync::clock::now() - left_ > sync::sizes::long_stay;  // WRK4
     }
 }

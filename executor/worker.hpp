@@ -28,10 +28,10 @@
 //       when others are always ready, the computation gets ten microseconds out of every `forked_turn` turns. The end
 //       of the executor is due at once.
 //
-// WRK4  Who has left the poller's seat to run the one task that it has heard of should be back soon. (With more tasks it
-//       has woken another worker already.) It measures one stay away in `measured_sitting`, and while that was long it
-//       wakes another worker, for the seat, each time that it leaves. The clock and the wake-up would cost more than a
-//       short task; a task that is long once keeps events waiting until the watchdog looks (SEAT2).
+// WRK4  Who has left the poller's seat to run the one task that it has heard of should be back soon. (With more tasks
+//       it has woken another worker already.) It measures one stay away in `measured_sitting`, and while that was long
+//       it wakes another worker, for the seat, each time that it leaves. The clock and the wake-up would cost more than
+//       a short task; a task that is long once keeps events waiting until the watchdog looks (SEAT2).
 //
 // Items of forked_ are of two kinds, told apart by a bit: a fork_state, for its parent's continuation, and the address
 // of a coroutine, for a child that WRK3 has put off.

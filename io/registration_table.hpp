@@ -1,7 +1,7 @@
 // The registrations of a reactor, in slots that never move and are never freed.
 //
-// Chunk k holds 64 * 2^k slots, so a slot's chunk follows from its index, and the reactor's thread finds a slot without
-// a lock while another thread adds a chunk.
+// Chunk k holds 64 * 2^k slots, so a slot's chunk follows from its index, and the poller finds a slot without a lock
+// while another thread adds a chunk.
 #pragma once
 
 #include <array>

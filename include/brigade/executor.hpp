@@ -26,7 +26,7 @@ namespace brigade {
 struct executor_options {
     // Number of worker threads, at most 4096. 0 means default_worker_count().
     unsigned workers = 0;
-    // Threads are named after it; the system shows the first 15 bytes of "<name>-w<index>".
+    // Threads are named after it; the system shows the first 15 bytes of "<name>-w<index>", "-io" for the reactor's.
     std::string name = "brigade";
     // Bind worker i to the i-th processor that the process may use.
     bool pin_workers = false;
@@ -262,19 +262,21 @@ public:
 
     // Ends the executor, once; a second call waits for the first and does nothing.
     //   1. spawn() and spawn_blocking() throw, except on the threads of an executor.
-    //   2. Every task is asked to stop. Every wait of the runtime ends by that.
+    //   2. Every task is asked to stop. Every wait of the runtime ends by that; a join when the children have ended.
     //   3. Tasks, and the blocking jobs that have been accepted, have until the deadline to end.
     //   4. Past it, standard error says which have not, and nothing is resumed or begun any more. What runs at that
     //      moment is waited for, up to its next suspension or fork, and blocking jobs to their end; standard error says
     //      so each time that executor_options::shutdown_deadline has passed again.
-    //   5. Then the tasks that are suspended are destroyed, in no particular order, but children of fork(), call() and
-    //      when_all() before their parents: locals, callables and arguments. Whoever awaits one, in block_on() as well,
-    //      finds operation_cancelled. An awaitable of your own must not resume such a task later, and a destructor must
-    //      not touch the locals of another task that is not its parent. A task that is on another executor at that
-    //      moment must have come back before. A chain of awaits or forks is destroyed by recursion: some hundred
-    //      thousand fit on a stack.
-    //   6. The threads of workers, reactor and blocking pool have been joined.
-    // Any thread but one of this executor, which gets std::logic_error.
+    //   5. Then, without workers and reactor, the thread that shuts down destroys the tasks that are suspended.
+    //      executor:: current() is this executor meanwhile. There is no particular order, but children of fork(),
+    //      call() and when_all() before their parents: locals, callables and arguments. Whoever awaits one, in
+    //      block_on() as well, finds operation_cancelled. An awaitable of your own must not resume such a task later,
+    //      and a destructor must not touch the locals of another task that is not its parent. A task that is on another
+    //      executor at that moment must have come back before. A chain of awaits or forks is destroyed by recursion:
+    //      some hundred thousand fit on a stack.
+    //   6. Last the threads of the blocking pool end. I/O on this executor throws std::runtime_error from then on.
+    // With a deadline of zero or less, nothing is waited for. Any thread but one of this executor, which gets
+    // std::logic_error.
     void shutdown(std::chrono::milliseconds deadline);
 
     [[nodiscard]] unsigned worker_count() const noexcept;
@@ -282,7 +284,8 @@ public:
     // Any thread; a worker in full flight may be a few counts ahead.
     [[nodiscard]] executor_counters counters() const noexcept;
 
-    // The executor whose worker or blocking thread calls. Throws std::logic_error on any other thread.
+    // The executor of which the calling thread is a worker, a blocking thread or the reactor's, or whose tasks it is
+    // destroying in shutdown(). Throws std::logic_error on any other thread.
     [[nodiscard]] static executor& current();
     [[nodiscard]] static executor* try_current() noexcept;
 

@@ -24,7 +24,9 @@
 //     lambda with captures, a std::string made for a parameter of type const std::string&. Variables of the parent are
 //     fine.
 //   - the parent must not end, neither by co_return nor by an exception: that reports and terminates, as children would
-//     write to variables that are gone. Where code in between may throw, catch, join, and throw again.
+//     write to variables that are gone. Where code in between may throw, keep the exception (std::current_exception()),
+//     join behind the handler, and rethrow it. A stop throws as well, out of sleep_for, a join_handle or an awaited
+//     task: better put such a wait into a child.
 //
 // A stop of the parent reaches the children. It does not cut the join short: the join ends when they have ended.
 #pragma once

@@ -1,14 +1,18 @@
 // What is thrown when several children of one parent have failed.
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <brigade/stop.hpp>
+
 namespace brigade {
 
-// Thrown by when_all and join() when more than one child threw; one exception alone is rethrown as it is.
+// Thrown by when_all and join() when more than one child threw; one exception alone is rethrown as it is. When all of
+// them are operation_cancelled, as after a stop of the parent, that is thrown instead: once, as by a wait.
 class multiple_errors final : public std::exception {
 public:
     explicit multiple_errors(std::vector<std::exception_ptr> errors)
@@ -27,12 +31,13 @@ namespace detail {
 
 // Nothing for none.
 inline void throw_errors(std::vector<std::exception_ptr> errors) {
-    if (errors.size() == 1) {
+    if (errors.empty()) {
+        return;
+    }
+    if (errors.size() == 1 || std::ranges::all_of(errors, is_cancellation)) {
         std::rethrow_exception(std::move(errors.front()));
     }
-    if (!errors.empty()) {
-        throw multiple_errors(std::move(errors));
-    }
+    throw multiple_errors(std::move(errors));
 }
 
 }  // namespace detail

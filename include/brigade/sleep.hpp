@@ -57,7 +57,8 @@ private:
 }  // namespace detail
 
 // `co_await sleep_until(t)`, `co_await sleep_for(d)`: wakes at the deadline or later, never earlier; a deadline in the
-// past lets others run once. Throws operation_cancelled when the task is asked to stop. Tasks only.
+// past lets others run once. Throws operation_cancelled when the task is asked to stop, and std::system_error when the
+// system refuses the reactor that the first of them starts. Tasks only.
 [[nodiscard]] inline detail::sleep_awaiter sleep_until(std::chrono::steady_clock::time_point deadline) noexcept {
     return detail::sleep_awaiter(deadline);
 }

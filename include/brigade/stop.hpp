@@ -30,6 +30,8 @@ struct operation_cancelled final : std::exception {
 
 namespace detail {
 
+[[nodiscard]] bool is_cancellation(const std::exception_ptr& error) noexcept;
+
 // A place in a stop_source's list. The function runs on the thread that requests the stop.
 class stop_hook {
 public:

@@ -4,7 +4,7 @@
 // side (errc::closed) are values. One task may read a stream while another writes it; a second reader or writer gets
 // errc::busy. close() may come from any task or thread: whoever waits on the socket gets errc::closed. Buffers must
 // stay until the operation has ended. Sockets must be gone before the executor on which they were made. The first
-// socket of an executor starts its reactor, which throws std::system_error when the system refuses.
+// socket or timer of an executor starts its reactor, which throws std::system_error when the system refuses.
 #pragma once
 
 #include <chrono>

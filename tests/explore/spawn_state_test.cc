@@ -54,6 +54,20 @@ MODEL(spawn_state_model, the_end_of_the_job_against_the_drop_of_the_handle) {
     require(errors.count == 0, "nothing has failed");
 }
 
+MODEL(spawn_state_model, a_waiter_that_is_destroyed_where_it_waits_lets_the_finisher_pass) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    parker p;
+    const model_thread runner([&] { job.succeed(1); });
+    const spawn_reference handle(&job);
+    const auto w = std::make_unique<parked_waiter>(p);
+    if (job.wait(*w) && !job.stop_waiting(*w)) {
+        job.let_finisher_pass();
+        w->wakes = -1;  // nobody touches it any more: JOIN1
+    }
+}
+
 MODEL(spawn_state_model, the_joining_thread_gets_the_value) {
     unhandled_errors errors;
     task_registry registry(errors.handler());

@@ -396,4 +396,23 @@ TEST_F(executor_shutdown_DeathTest, before_its_sockets_terminates) {
         "brigade: 1 sockets outlive the executor that they belong to");
 }
 
+// With the default handler of unhandled exceptions, which terminates.
+TEST(executor_shutdown, tasks_with_several_children_that_it_stops_are_no_failures) {
+    executor ex({.workers = 2});
+    ex.spawn([]() -> task<> { co_await brigade::when_all(sleep_long(), sleep_long()); }).detach();
+    ex.spawn([]() -> task<> {
+          co_await brigade::fork(sleep_long());
+          co_await brigade::fork(sleep_long());
+          co_await brigade::join();
+      }).detach();
+}
+
+TEST(executor_shutdown, io_on_an_executor_that_has_ended_is_refused) {
+    executor ex({.workers = 1});
+    ex.block_on([]() -> task<> { co_await brigade::sleep_for(0ms); });  // there is a reactor
+    ex.shutdown(1s);
+    const auto bind = [&] { return brigade::tcp_listener::bind(ex, brigade::endpoint::loopback_v4(0)).has_value(); };
+    EXPECT_EQ(test::message_of_call<std::runtime_error>(bind), "brigade: I/O on executor 'brigade', which has ended");
+}
+
 }  // namespace

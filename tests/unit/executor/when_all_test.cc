@@ -302,20 +302,59 @@ TEST_F(when_all_test, may_be_nested_in_one_expression) {
 TEST_F(when_all_test, passes_a_stop_to_every_task) {
     test::latch started(3);
     brigade::join_handle<int> handle = executor_.spawn([&]() -> task<int> {
-        const auto sleep = [](test::latch& begun) -> task<> {
+        std::atomic<int> stopped = 0;
+        const auto sleep = [&stopped](test::latch& begun) -> task<> {
             begun.count_down();
-            co_await brigade::sleep_for(std::chrono::hours(24));
+            try {
+                co_await brigade::sleep_for(std::chrono::hours(24));
+            } catch (const brigade::operation_cancelled&) {
+                ++stopped;
+                throw;
+            }
         };
         try {
             static_cast<void>(co_await when_all(sleep(started), sleep(started), sleep(started)));
-        } catch (const multiple_errors& errors) {
-            co_return static_cast<int>(errors.errors().size());
+        } catch (const brigade::operation_cancelled&) {
+            co_return stopped;
         }
         co_return 0;
     });
     started.wait();
     handle.request_stop();
     EXPECT_EQ(executor_.block_on([&]() -> task<int> { co_return co_await handle; }), 3);
+}
+
+TEST(when_all, a_stop_that_several_children_obey_is_one_cancellation) {
+    executor ex({.workers = 2});
+    EXPECT_THROW(ex.block_on([]() -> task<> {
+        auto children = brigade::spawn([]() -> task<> {
+            const auto nap = []() -> task<> { co_await brigade::sleep_for(std::chrono::hours(1)); };
+            co_await brigade::when_all(nap(), nap());
+        });
+        children.request_stop();
+        co_await children;
+    }),
+                 brigade::operation_cancelled);
+}
+
+TEST(when_all, a_failure_beside_a_cancellation_is_not_lost) {
+    executor ex({.workers = 2});
+    ex.block_on([]() -> task<> {
+        const auto fails = []() -> task<> {
+            throw std::runtime_error("failed");
+            co_return;
+        };
+        const auto is_cancelled = []() -> task<> {
+            throw brigade::operation_cancelled();
+            co_return;
+        };
+        try {
+            co_await brigade::when_all(is_cancelled(), fails());
+            ADD_FAILURE() << "both have thrown";
+        } catch (const multiple_errors& errors) {
+            EXPECT_EQ(texts_of(errors).size(), 2U);
+        }
+    });
 }
 
 }  // namespace

@@ -321,4 +321,17 @@ TEST(with_timeout, has_one_outcome_when_a_stop_comes_too) {
     });
 }
 
+TEST(with_timeout, a_body_with_several_children_that_the_deadline_stops_has_timed_out) {
+    on_workers(2, []() -> task<> {
+        const auto body = []() -> task<> {
+            const auto nap = []() -> task<> { co_await brigade::sleep_for(1h); };
+            co_await brigade::fork(nap());
+            co_await brigade::call(nap());
+            co_await brigade::join();
+        };
+        const auto outcome = co_await brigade::with_timeout(1ms, body());
+        EXPECT_EQ(test::error_of(outcome), std::errc::timed_out);
+    });
+}
+
 }  // namespace
