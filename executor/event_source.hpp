@@ -28,6 +28,7 @@ public:
     virtual void interrupt() noexcept = 0;
 
     [[nodiscard]] poller_seat& seat() noexcept { return seat_; }
+    [[nodiscard]] const poller_seat& seat() const noexcept { return seat_; }
 
 private:
     poller_seat seat_;

@@ -9,6 +9,7 @@
 #include <brigade/detail/promise.hpp>
 #include <brigade/multiple_errors.hpp>
 
+#include "executor/executor_parts.hpp"
 #include "executor/scheduler.hpp"
 #include "executor/worker.hpp"
 
@@ -160,7 +161,8 @@ void fork_state::end_record() {
     throw_errors(std::move(r->errors));
 }
 
-// In the next two, nothing of the parent or of a child runs (END1).
+// In the next three, nothing of the parent or of a child runs (END1): a child that has gone to another executor has
+// come back before, as executor::shutdown() demands.
 
 void fork_state::destroy_registered() noexcept {
     record& r = get_record();
@@ -171,14 +173,25 @@ void fork_state::destroy_registered() noexcept {
         std::coroutine_handle<promise_base>::from_promise(child).destroy();
     }
     if (!r.early) {
-        static_cast<void>(take_record());
+        drop_record();
     }
 }
 
 bool fork_state::end_early() noexcept {
-    sync::invariant("FORK8", [this] { return get_record().first == nullptr && get_record().early; });
-    static_cast<void>(take_record());
-    return true;
+    const bool early = get_record().early;
+    sync::invariant("FORK8", [&] { return get_record().first == nullptr && early; });
+    drop_record();
+    return early;
+}
+
+// Exceptions that nobody will receive go where those of detached tasks go.
+void fork_state::drop_record() noexcept {
+    const std::unique_ptr<record> r = take_record();
+    for (const std::exception_ptr& error : r->errors) {
+        if (!is_cancellation(error)) {
+            (*executor_access::parts(executor::current()).registry.handler())(error);
+        }
+    }
 }
 
 [[gnu::noinline]] std::coroutine_handle<> fork_out(fork_state& parent, std::coroutine_handle<> child) noexcept {

@@ -21,8 +21,9 @@
 //          for by IDLE1 P2 would otherwise have read what it left. So does whoever takes over from it. When nobody is
 //          left to wake, all are awake, and the next one to sleep looks as well. Either way the task is seen.
 //          The last searcher need not wake anybody when it is also the last one awake, and sees no more work behind a
-//          full fence: workers that relied on it sleep by now, and so have run, or seen in S2, what they had; other
-//          threads have made a full fence before P2. So one task at a time wakes one worker at a time.
+//          full fence: workers that relied on it sleep by now, and what they had has been run, or seen in S2, or
+//          stolen, by one that sleeps as well or by this one, which sees its own queue; other threads have made a full
+//          fence before P2. So one task at a time wakes one worker at a time.
 //   IDLE3  Who is woken has been taken off the stack and counted, as awake and searching, by the one who wakes it. So
 //          `awake + sleepers == workers` whenever the lock is free.
 //   IDLE4  The token of the parker stays until it is consumed: a wake-up before the wait is not lost. Who polls has

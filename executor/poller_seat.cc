@@ -23,6 +23,11 @@ bool poller_seat::try_take() noexcept {
     }
 }
 
+bool poller_seat::is_free() const noexcept {
+    const std::uint32_t word = word_.load(std::memory_order_relaxed);  // a wake-up depends on it, nothing else
+    return (word & holder) == nobody || (word & handing) != 0;
+}
+
 void poller_seat::leave(bool has_polled) noexcept {
     std::uint32_t word = word_.load(std::memory_order_relaxed);  // a guess; the exchange decides
     std::uint32_t left = 0;
@@ -62,14 +67,17 @@ void poller_seat::poll(event_source& source) noexcept {
     if (!source.wait(event_source::no_limit)) {
         return;
     }
+    if ((word_.load(std::memory_order_relaxed) & wanted) == 0) {  // SEAT4; the mark carries nothing
+        static_cast<void>(source.deliver());
+        return;
+    }
     // The mark goes before the tasks are woken: who sets it again sleeps again.
-    std::uint32_t word = word_.fetch_and(~wanted, std::memory_order_relaxed);  // carries nothing
-    const bool was_wanted = (word & wanted) != 0;
-    if (source.deliver() && was_wanted) {
-        word &= ~wanted;
-        // pairs: the acquire of who takes it (SEAT1). Fails when it is wanted again, or closed (SEAT4).
-        word_.compare_exchange_strong(word, (word & ~holder) + one_sitting, std::memory_order_release,
-                                      std::memory_order_relaxed);
+    std::uint32_t word = word_.fetch_xor(wanted | handing, std::memory_order_relaxed) ^ (wanted | handing);
+    const bool woken = source.deliver();
+    // pairs: the acquire of who takes it (SEAT1). Fails when it is wanted again, or closed.
+    if (!woken || !word_.compare_exchange_strong(word, (word & ~(holder | handing)) + one_sitting,
+                                                 std::memory_order_release, std::memory_order_relaxed)) {
+        word_.fetch_and(~handing, std::memory_order_relaxed);
     }
 }
 

@@ -22,9 +22,11 @@
 //   SEAT3  A worker in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who unparks it
 //          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat;
 //          if it has been picked, the token may come after that.
-//   SEAT4  The watchdog leaves the seat only to a worker that will come: one that it has just given a task to. A worker
-//          that finds the watchdog there asks for the seat and sleeps elsewhere. The watchdog takes that mark before it
-//          wakes anybody, and stays when it is set again: then who was woken has run the task already, and sleeps.
+//   SEAT4  The watchdog leaves the seat to workers that need it: one has asked for it, and a task has been woken, after
+//          which a worker comes. A worker that finds the watchdog there asks for the seat and sleeps elsewhere. The
+//          watchdog takes that mark before it wakes anybody, and stays when it is set again: it would not be noticed.
+//          While the woken task runs, the seat is not to stand empty: the worker that found it wakes another for the
+//          seat, when it ends its search and sees the seat free, or about to be (worker::stop_searching()).
 //
 // All of it stands in one word: who holds the seat, whether a worker wants it back from the watchdog, whether the
 // watchdog sleeps for good, the end, and the number of times that somebody has left after a poll, by which the watchdog
@@ -55,6 +57,8 @@ public:
 
     // False when somebody else holds it.
     [[nodiscard]] bool try_take() noexcept;
+    // Whether somebody should come: nobody holds it, or the watchdog is about to leave.
+    [[nodiscard]] bool is_free() const noexcept;
     // `has_polled`: it has waited in the source.
     void leave(bool has_polled) noexcept;
 
@@ -67,11 +71,12 @@ private:
     static constexpr std::uint32_t nobody = 0;
     static constexpr std::uint32_t worker = 1;
     static constexpr std::uint32_t watchdog = 2;
-    static constexpr std::uint32_t holder = 3;   // the bits of the three above
-    static constexpr std::uint32_t wanted = 4;   // only while the watchdog holds it
-    static constexpr std::uint32_t asleep = 8;   // the watchdog; only while a worker holds it
-    static constexpr std::uint32_t closed = 16;  // stays
-    static constexpr std::uint32_t one_sitting = 32;
+    static constexpr std::uint32_t holder = 3;    // the bits of the three above
+    static constexpr std::uint32_t wanted = 4;    // only while the watchdog holds it
+    static constexpr std::uint32_t asleep = 8;    // the watchdog; only while a worker holds it
+    static constexpr std::uint32_t handing = 16;  // the watchdog wakes tasks and will leave then
+    static constexpr std::uint32_t closed = 32;   // stays
+    static constexpr std::uint32_t one_sitting = 64;
 
     void poll(event_source& source) noexcept;
     void sleep_while_taken(std::uint32_t seen) noexcept;

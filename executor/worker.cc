@@ -43,6 +43,10 @@ void worker::resume(std::coroutine_handle<> handle) {
     do {
         handle.resume();
         handle = std::exchange(transfer_, nullptr);  // see promise.hpp
+        if (!handle && !displaced_.empty()) [[unlikely]] {
+            handle = displaced_.back();
+            displaced_.pop_back();
+        }
     } while (handle);
 }
 
@@ -165,8 +169,10 @@ void worker::stop_searching() noexcept {
     if (!std::exchange(searching_, false) || !home_.idlers().stop_searching()) {
         return;
     }
-    if (!home_.idlers().is_last_awake() || home_.has_visible_work()) {
-        home_.wake_one();  // IDLE2
+    const event_source* const events = home_.events();
+    if (!home_.idlers().is_last_awake() || home_.has_visible_work() ||
+        (events != nullptr && events->seat().is_free())) {
+        home_.wake_one();  // IDLE2, SEAT4
     }
 }
 
@@ -200,14 +206,12 @@ void worker::sleep() noexcept {
 }
 
 void worker::take_seat() noexcept {
-    event_source* const events = home_.events();
-    const bool measures = std::exchange(measures_, false);
-    if (events == nullptr || !events->seat().try_take()) {
-        return;
-    }
-    seat_ = events;
-    if (measures) {
+    if (std::exchange(measures_, false)) {
         stays_away_long_ = sync::clock::now() - left_ > sync::sizes::long_stay;  // WRK4
+    }
+    event_source* const events = home_.events();
+    if (events != nullptr && events->seat().try_take()) {
+        seat_ = events;
     }
 }
 
@@ -330,8 +334,9 @@ void worker::push_yielded(std::coroutine_handle<> handle) {
 
 void worker::set_transfer(std::coroutine_handle<> handle) {
     if (transfer_) {
-        // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot.
-        push_ready(transfer_);
+        // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot. It
+        // may be a parent whose child has ended, so it must go on even in `leaving` (FORK6): not into a queue.
+        displaced_.push_back(transfer_);
     }
     transfer_ = handle;
 }

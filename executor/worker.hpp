@@ -49,6 +49,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <random>
+#include <vector>
 
 #include <brigade/detail/fork_join.hpp>
 #include <brigade/detail/sync.hpp>
@@ -137,6 +138,7 @@ private:
     parker parker_;
 
     alignas(sync::cache_line) std::coroutine_handle<> transfer_;
+    std::vector<std::coroutine_handle<>> displaced_;  // from transfer_; run when that is empty
     void* next_ = nullptr;
     unsigned next_in_a_row_ = 0;
     unsigned turn_ = 0;

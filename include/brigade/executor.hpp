@@ -267,13 +267,14 @@ public:
     //   4. Past it, standard error says which have not, and nothing is resumed or begun any more. What runs at that
     //      moment is waited for, up to its next suspension or fork, and blocking jobs to their end; standard error says
     //      so each time that executor_options::shutdown_deadline has passed again.
-    //   5. Then, without workers and reactor, the thread that shuts down destroys the tasks that are suspended.
-    //      executor:: current() is this executor meanwhile. There is no particular order, but children of fork(),
-    //      call() and when_all() before their parents: locals, callables and arguments. Whoever awaits one, in
-    //      block_on() as well, finds operation_cancelled. An awaitable of your own must not resume such a task later,
-    //      and a destructor must not touch the locals of another task that is not its parent. A task that is on another
-    //      executor at that moment must have come back before. A chain of awaits or forks is destroyed by recursion:
-    //      some hundred thousand fit on a stack.
+    //   5. Then, without workers and reactor, the thread that shuts down destroys the tasks that are suspended;
+    //      current() gives this executor meanwhile. There is no particular order, but children of fork(), call() and
+    //      when_all() before their parents: locals, callables and arguments. Whoever awaits one, in block_on() as well,
+    //      finds operation_cancelled; what a child threw for a join that never comes goes to `unhandled_exception`. An
+    //      awaitable of your own must not resume such a task later, and a destructor must not touch the locals of
+    //      another task that is not its parent. A task that is on another executor at that moment, or a child of one,
+    //      must have come back before. A chain of awaits or forks is destroyed by recursion: some hundred thousand fit
+    //      on a stack.
     //   6. Last the threads of the blocking pool end. I/O on this executor throws std::runtime_error from then on.
     // With a deadline of zero or less, nothing is waited for. Any thread but one of this executor, which gets
     // std::logic_error.

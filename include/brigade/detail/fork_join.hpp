@@ -37,7 +37,9 @@
 //   FORK6  While the parent is suspended in the fork or call itself, the awaiter of that fork or call owns the child.
 //          When the parent goes on, the awaiter gives the child up: after a call, or when the child has taken its
 //          continuation back, because it has ended; otherwise the owner of the parent *registers* it, which is to link
-//          it into a list. A registered child leaves the list when it ends, before its frame is destroyed.
+//          it into a list. A registered child leaves the list when it ends, before its frame is destroyed. Between the
+//          end of a child that hands over to its parent and the parent's going on nothing can intervene: a worker runs
+//          what it has been handed before it looks at anything else, the end of the executor included.
 //   FORK7  A child may end between its fork and its registration, on another worker than where the continuation is, or
 //          has been. It finds itself in no list, and says so by `early`; then the owner registers nothing. One mark is
 //          enough for all children: only one has neither taken back nor been registered, the one in whose fork the
@@ -164,6 +166,7 @@ private:
     void end_record();
     void destroy_registered() noexcept;
     bool end_early() noexcept;
+    void drop_record() noexcept;
 
     void* place_ = nullptr;  // while open: the parent's frame, or the waiter while it waits in the join
     sync::atomic<record*> record_{nullptr};

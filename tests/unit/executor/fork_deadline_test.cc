@@ -5,12 +5,14 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <brigade/brigade.hpp>
@@ -18,6 +20,7 @@
 #include "tests/support/captured_stderr.hpp"
 #include "tests/support/counted.hpp"
 #include "tests/support/latch.hpp"
+#include "tests/support/throws.hpp"
 
 namespace {
 
@@ -322,18 +325,72 @@ TEST(fork_deadline, destroys_children_with_results_of_any_alignment) {
     });
 }
 
-TEST(fork_deadline, drops_the_exception_of_a_child_with_the_parent) {
-    cut_short(1, 1, [](test::tally& tally, test::latch& started) -> task<> {
-        lender local(tally);
-        const auto fail = [](lender& parent) -> task<> {
-            const borrower inner(parent);
-            co_await brigade::yield();
-            throw std::runtime_error("nobody receives this");
-        };
-        co_await fork(fail(local));
-        co_await call(fail(local));
-        co_await wait_for_ever(local, started);
-    });
+TEST(fork_deadline, an_exception_that_no_join_receives_goes_to_the_handler) {
+    test::captured_stderr output;
+    test::tally tally;
+    test::latch started;
+    std::vector<std::string> unhandled;
+    executor e({.workers = 1, .unhandled_exception = [&unhandled](const std::exception_ptr& error) {
+                    unhandled.push_back(
+                        test::message_of_call<std::runtime_error>([&]() -> bool { std::rethrow_exception(error); }));
+                }});
+    e.spawn([&]() -> task<> {
+         lender local(tally);
+         const auto fail = [](lender& parent) -> task<> {
+             const borrower inner(parent);
+             co_await brigade::yield();
+             throw std::runtime_error("nobody joins this");
+         };
+         const auto is_cancelled = []() -> task<> {
+             throw brigade::operation_cancelled();
+             co_return;
+         };
+         co_await fork(fail(local));
+         co_await call(fail(local));
+         co_await call(is_cancelled());
+         co_await wait_for_ever(local, started);
+     }).detach();
+    started.wait();
+    e.shutdown(0ms);
+    EXPECT_EQ(unhandled, std::vector<std::string>(2, "nobody joins this"));
+    EXPECT_EQ(tally.alive(), 0);
+}
+
+// The child is resumed inside another task, which then computes beyond the deadline: what has been handed over goes on.
+TEST(fork_deadline, a_parent_whose_child_has_ended_goes_on_past_the_deadline) {
+    for (const bool calls : {false, true}) {
+        test::captured_stderr output;
+        test::tally tally;
+        test::latch opened;
+        gate entrance;
+        bool went_on = false;
+        executor e({.workers = 1, .shutdown_deadline = 1ms});
+        e.spawn([&]() -> task<> {
+             lender local(tally);
+             const auto child = [](lender& parent, gate& g) -> task<> {
+                 const borrower inner(parent);
+                 co_await g;
+             };
+             brigade::spawn([&]() -> task<> {
+                 entrance.open();
+                 opened.count_down();
+                 while (output.text().find("waits for what is still running") == std::string::npos) {
+                 }
+                 co_return;
+             }).detach();
+             if (calls) {
+                 co_await call(child(local, entrance));
+             } else {
+                 co_await fork(child(local, entrance));
+             }
+             went_on = true;
+             co_await join();
+         }).detach();
+        opened.wait();
+        e.shutdown(0ms);
+        EXPECT_EQ(tally.alive(), 0);
+        EXPECT_TRUE(went_on);
+    }
 }
 
 TEST(fork_deadline, gives_back_the_socket_of_a_child) {

@@ -69,10 +69,10 @@ TEST(fork_fairness, runs_what_another_thread_spawns) {
     for (const unsigned workers : {1U, 2U}) {
         executor e({.workers = workers});
         std::atomic<bool> done = false;
-        test::latch begun;
         std::vector<brigade::join_handle<>> computations;
         for (unsigned w = 0; w < workers; ++w) {
-            computations.push_back(e.spawn([&]() -> task<> {
+            test::latch begun;
+            computations.push_back(e.spawn([&done, &begun]() -> task<> {
                 begun.count_down();
                 co_await recurse_until(done, 60);
             }));
