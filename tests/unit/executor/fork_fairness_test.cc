@@ -1,6 +1,7 @@
 // A computation that forks for ever keeps nobody waiting, and is not kept waiting (WRK3).
 #include <brigade/fork.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -69,14 +70,14 @@ TEST(fork_fairness, runs_what_another_thread_spawns) {
     for (const unsigned workers : {1U, 2U}) {
         executor e({.workers = workers});
         std::atomic<bool> done = false;
+        std::array<test::latch, 2> begun;
         std::vector<brigade::join_handle<>> computations;
         for (unsigned w = 0; w < workers; ++w) {
-            test::latch begun;
-            computations.push_back(e.spawn([&done, &begun]() -> task<> {
-                begun.count_down();
+            computations.push_back(e.spawn([&done, &mine = begun.at(w)]() -> task<> {
+                mine.count_down();
                 co_await recurse_until(done, 60);
             }));
-            begun.wait();
+            begun.at(w).wait();
         }
         e.spawn(set, std::ref(done)).detach();
         for (brigade::join_handle<>& computation : computations) {
