@@ -29,8 +29,8 @@
 //          seat, when it ends its search and sees the seat free, or about to be (worker::stop_searching()).
 //
 // All of it stands in one word: who holds the seat, whether a worker wants it back from the watchdog, whether the
-// watchdog sleeps for good, the end, and the number of times that somebody has left after a poll, by which the watchdog
-// sees that it is not needed.
+// watchdog is about to leave it, or sleeps for good, the end, and the number of times that somebody has left after a
+// poll, by which the watchdog sees that it is not needed.
 //
 // Who leaves the seat for a task that takes long keeps the others' events waiting, so workers measure how long they
 // stay away for one task (worker.hpp, WRK4): when that is long they wake another worker for the seat. While all workers

@@ -24,10 +24,6 @@ using brigade::when_all;
 using brigade::yield;
 using brigade::detail::scheduler;
 
-struct workers : scheduler {
-    explicit workers(unsigned count) : scheduler(no_executor(), count, "model", false) {}
-};
-
 // A child's local that refers to a local of the parent, up to its end. The parent's is memory of its own, so that the
 // explorer sees whether it is still there.
 using lent = std::unique_ptr<const int>;
@@ -243,6 +239,10 @@ task<> let_go_and_wait(gate& first, gate& second) {
     first.open();
     co_await second;
 }
+task<> let_go_and_yield(gate& g) {
+    g.open();
+    co_await yield();
+}
 task<> wait_at(gate& g) {
     co_await g;
 }
@@ -286,10 +286,6 @@ MODEL_WITH(fork_children_model, a_sibling_takes_back_while_the_other_ends_elsewh
         [&]() -> task<> {
             const lent local = to_lend();
             gate a;
-            const auto let_go_and_yield = [](gate& g) -> task<> {
-                g.open();
-                co_await yield();
-            };
             co_await fork(wait_at(a));
             co_await fork(let_go_and_yield(a));
             co_await join();
@@ -306,10 +302,6 @@ MODEL_WITH(fork_children_model, a_sibling_takes_back_while_a_neighbour_ends_else
         [&]() -> task<> {
             const lent local = to_lend();
             gate a;
-            const auto let_go_and_yield = [](gate& g) -> task<> {
-                g.open();
-                co_await yield();
-            };
             co_await fork(yield_once(local));
             co_await fork(wait_at(a));
             co_await fork(let_go_and_yield(a));

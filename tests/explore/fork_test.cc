@@ -25,10 +25,6 @@ using brigade::task;
 using brigade::yield;
 using brigade::detail::scheduler;
 
-struct workers : scheduler {
-    explicit workers(unsigned count) : scheduler(no_executor(), count, "model", false) {}
-};
-
 // Results that live in memory of their own: what a join gives must be visible through and through.
 using boxed = std::unique_ptr<int>;
 

@@ -27,11 +27,7 @@ MODEL(idle_model, the_last_one_awake_that_ends_its_search_sees_the_task_of_who_r
     std::optional<unsigned> picked;
     bool woken = true;
     {
-        const model_thread outsider([&] {
-            w.tasks.store(1, std::memory_order_relaxed);
-            sync::full_fence();  // pairs: the fence of idle::is_last_awake()
-            picked = w.idlers.pick();
-        });
+        const model_thread outsider([&] { picked = w.pick_for_outsider(); });
         require(w.idlers.stop_searching(), "nobody else does");
         woken =
             !w.idlers.is_last_awake() || w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by is_last_awake()
@@ -91,11 +87,7 @@ MODEL(idle_model, a_producer_wakes_nobody_while_somebody_searches) {
     std::optional<unsigned> by_producer;
     std::optional<unsigned> by_searcher;
     {
-        const model_thread producer([&] {
-            w.tasks.fetch_add(1, std::memory_order_relaxed);
-            sync::full_fence();  // pairs: the fence of idle::sleep()
-            by_producer = w.idlers.pick();
-        });
+        const model_thread producer([&] { by_producer = w.pick_for_outsider(); });
         last = w.idlers.stop_searching();
         by_searcher = last ? w.idlers.pick() : std::nullopt;
     }
@@ -110,11 +102,7 @@ MODEL(idle_model, a_searcher_that_goes_to_sleep_sees_the_task_of_who_relied_on_i
     std::optional<unsigned> picked;
     bool found = false;
     {
-        const model_thread producer([&] {
-            w.tasks.store(1, std::memory_order_relaxed);
-            sync::full_fence();  // pairs: the fence of idle::sleep()
-            picked = w.idlers.pick();
-        });
+        const model_thread producer([&] { picked = w.pick_for_outsider(); });
         w.idlers.sleep(0, true);
         found = w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by sleep()
     }

@@ -18,11 +18,7 @@ MODEL(idle_model, the_producer_sees_a_sleeper_or_the_sleeper_sees_the_task) {
     std::optional<unsigned> picked;
     bool found = false;
     {
-        const model_thread producer([&] {
-            w.tasks.store(1, std::memory_order_relaxed);
-            sync::full_fence();  // pairs: the fence of idle::sleep()
-            picked = w.idlers.pick();
-        });
+        const model_thread producer([&] { picked = w.pick_for_outsider(); });
         w.idlers.sleep(0, false);
         found = w.tasks.load(std::memory_order_relaxed) == 1;  // ordered by sleep()
     }

@@ -35,6 +35,12 @@ struct small_world {
         sync::full_fence();                             // pairs: the fence of idle::sleep()
         wake_one();
     }
+    // As inject(), of the only task; gives whom it would wake.
+    std::optional<unsigned> pick_for_outsider() {
+        tasks.store(1, std::memory_order_relaxed);
+        sync::full_fence();  // pairs: the fences of idle::sleep() and idle::is_last_awake()
+        return idlers.pick();
+    }
     [[nodiscard]] bool take() {
         int seen = tasks.load(std::memory_order_relaxed);
         while (seen > 0) {

@@ -16,6 +16,7 @@
 #include <brigade/task.hpp>
 
 #include "executor/idle.hpp"
+#include "executor/scheduler.hpp"
 #include "executor/task_registry.hpp"
 #include "tests/explore/model.hpp"
 
@@ -90,6 +91,11 @@ private:
     alignas(brigade::executor) static std::array<std::byte, sizeof(brigade::executor)> place{};
     return *reinterpret_cast<brigade::executor*>(place.data());
 }
+
+// Workers without an executor around them.
+struct workers : brigade::detail::scheduler {
+    explicit workers(unsigned count) : scheduler(no_executor(), count, "model", false) {}
+};
 
 // A coroutine that nobody waits for and that frees itself at its end. It is posted by hand.
 struct stray {

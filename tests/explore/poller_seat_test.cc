@@ -9,7 +9,6 @@ namespace {
 
 using brigade::executor;
 using brigade::task;
-using brigade::detail::poller_seat;
 
 // A source that nobody waits in; `polled` is touched by the holder of the seat alone.
 class counted_polls final : public brigade::detail::event_source {
@@ -47,13 +46,16 @@ private:
     sync::atomic<event*> told_of_delivery_{nullptr};
 };
 
-// Sits down, when an event has made the watchdog leave, and leaves.
-void sit(counted_polls& source) {
+// Sits down, when an event has made the watchdog leave.
+void sit_down(counted_polls& source) {
     while (!source.seat().try_take()) {
         source.happen();
         sync::yield_thread();
     }
     ++source.polled;
+}
+void sit(counted_polls& source) {
+    sit_down(source);
     source.seat().leave(true);
 }
 
@@ -146,11 +148,7 @@ MODEL_WITH(poller_seat_model, the_watchdog_sleeps_until_the_worker_leaves, with_
     event after_worker;
     counted_polls source;
     const model_thread watchdog([&] { source.seat().watch(source); });
-    while (!source.seat().try_take()) {
-        source.happen();
-        sync::yield_thread();
-    }
-    ++source.polled;
+    sit_down(source);
     source.tell_of_next_wait(after_worker);
     source.seat().leave(true);
     after_worker.wait();  // SEAT2

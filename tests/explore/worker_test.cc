@@ -21,10 +21,6 @@ using brigade::detail::scheduler;
 using brigade::detail::worker;
 namespace sync = brigade::detail::sync;
 
-struct workers : scheduler {
-    explicit workers(unsigned count) : scheduler(no_executor(), count, "model", false) {}
-};
-
 // A task that writes its name behind those that ran before it. On one worker only, or under an order of its own.
 stray sign(std::string& order, char name) {
     order += name;
