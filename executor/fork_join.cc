@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <memory>
 #include <new>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,33 +30,27 @@ struct fork_state::record {
     static void* operator new(std::size_t size) { return allocate_frame(size); }
     static void operator delete(void* memory, std::size_t size) noexcept { free_frame(memory, size); }
 
-    // With the lock held, which orders what is relaxed here.
-    void link(fork_child& child) noexcept {
-        sync::invariant("FORK6", [&] { return !child.is_registered(); });
+    // With the lock held.
+    void link(promise_base& child) noexcept {
+        sync::invariant("FORK6", [&] { return !child.continuation.get().is_registered(); });
+        child.continuation.set_registered(true);
         child.next_ = first;
-        if (child.next_ != nullptr) {
-            point_to(*child.next_, child.next_);
+        if (first != nullptr) {
+            first->link_ = &child.next_;
         }
-        point_to(child, first);
+        child.link_ = &first;
+        first = &child;
     }
-    void unlink(fork_child& child) noexcept {
-        fork_child*& link = *child.link_.load(std::memory_order_relaxed);
-        sync::invariant("FORK6", [&] { return link == &child; });
-        child.link_.store(nullptr, std::memory_order_relaxed);
+    void unlink(promise_base& child) noexcept {
+        sync::invariant("FORK6", [&] { return *child.link_ == &child; });
+        child.continuation.set_registered(false);
+        *child.link_ = child.next_;
         if (child.next_ != nullptr) {
-            point_to(*child.next_, link);
-        } else {
-            link = nullptr;
+            child.next_->link_ = child.link_;
         }
-    }
-    static void point_to(fork_child& child, fork_child*& link) noexcept {
-        link = &child;
-        child.link_.store(&link, std::memory_order_relaxed);
     }
 
-    // For the owner of the parent.
-    std::int64_t steals = 0;  // FORK2
-    bool taken = false;       // FORK7: since the parent went on last
+    std::int64_t steals = 0;  // FORK2; for the owner of the parent
 
     sync::atomic<std::int64_t> outstanding{0};  // FORK3
 
@@ -82,36 +78,39 @@ fork_state::record& fork_state::get_record() noexcept {
     return *seen;
 }
 
-void fork_state::count_steal() noexcept {
+promise_base* fork_state::named() const noexcept {
+    constexpr std::uintptr_t marks = between | waiting;
+    return open() && (place_ & marks) == 0 ? reinterpret_cast<promise_base*>(place_) : nullptr;
+}
+
+// With the record's lock held.
+void fork_state::register_named(record& r) noexcept {
+    promise_base* const child = named();
+    if (child != nullptr && !std::exchange(r.early, false)) {
+        r.link(*child);
+    }
+    place_ = between;
+}
+
+void fork_state::taken_away() noexcept {
     sync::invariant("FORK1", [this] { return open(); });
     record& r = get_record();
     ++r.steals;
-    r.taken = true;
+    const sync::lock lock(r.mutex);
+    register_named(r);
 }
 
-void fork_state::taken_back_from_sibling(fork_child& child) noexcept {
+void fork_state::taken_back_from_sibling(promise_base& child) noexcept {
     record& r = get_record();
-    sync::invariant("FORK7", [&] { return !r.taken; });
-    r.taken = true;
     const sync::lock lock(r.mutex);
     r.unlink(child);
+    register_named(r);
 }
 
-void fork_state::register_child(fork_child& child) noexcept {
-    record& r = get_record();
-    if (!std::exchange(r.taken, false)) {
-        return;
-    }
-    const sync::lock lock(r.mutex);
-    if (!std::exchange(r.early, false)) {
-        r.link(child);
-    }
-}
-
-void fork_state::leave(fork_child& child) noexcept {
+void fork_state::leave(promise_base& child) noexcept {
     record& r = get_record();
     const sync::lock lock(r.mutex);
-    if (child.is_registered()) {
+    if (child.continuation.get().is_registered()) {
         r.unlink(child);
         return;
     }
@@ -120,7 +119,7 @@ void fork_state::leave(fork_child& child) noexcept {
 }
 
 bool fork_state::wait(waiter& w) noexcept {
-    place_ = &w;
+    place_ = reinterpret_cast<std::uintptr_t>(&w) + waiting;
     record& r = get_record();
     const std::int64_t steals = std::exchange(r.steals, 0);
     // pairs: arrive(); releases the parent to the last child, acquires the results of those that have arrived. From
@@ -161,27 +160,29 @@ void fork_state::end_record() {
     throw_errors(std::move(r->errors));
 }
 
-// In the next three, nothing of the parent or of a child runs (END1): a child that has gone to another executor has
-// come back before, as executor::shutdown() demands.
+// In the next two, nothing of the parent or of a child runs (END1): a child that has gone to another executor has come
+// back before, as executor::shutdown() demands.
 
-void fork_state::destroy_registered() noexcept {
+void fork_state::destroy_named_and_registered() noexcept {
+    const auto destroy = [](promise_base& child) {
+        child.destroy_children();
+        child.handle().destroy();
+    };
+    promise_base* const child = named();
+    if (child != nullptr && !(has_record() && get_record().early)) {
+        destroy(*child);
+    }
+    place_ = closed;
+    if (!has_record()) {
+        return;
+    }
     record& r = get_record();
     while (r.first != nullptr) {
-        promise_base& child = static_cast<promise_base&>(*r.first);
-        r.unlink(child);
-        child.forks.destroy_children();
-        std::coroutine_handle<promise_base>::from_promise(child).destroy();
+        promise_base& registered = static_cast<promise_base&>(*r.first);
+        r.unlink(registered);
+        destroy(registered);
     }
-    if (!r.early) {
-        drop_record();
-    }
-}
-
-bool fork_state::end_early() noexcept {
-    const bool early = get_record().early;
-    sync::invariant("FORK8", [&] { return get_record().first == nullptr && early; });
     drop_record();
-    return early;
 }
 
 // Exceptions that nobody will receive go where those of detached tasks go.
@@ -194,30 +195,51 @@ void fork_state::drop_record() noexcept {
     }
 }
 
-[[gnu::noinline]] std::coroutine_handle<> fork_out(fork_state& parent, std::coroutine_handle<> child) noexcept {
-    return this_worker().fork(parent, child);
-}
+namespace {
 
-[[gnu::noinline]] std::coroutine_handle<> take_back(fork_state& parent, fork_child& child) noexcept {
-    worker* const w = sync::thread_pointer<worker>::get();
-    if (w == nullptr || !w->take_back(parent)) {
-        return nullptr;
-    }
-    parent.taken_back_by(child);
-    return parent.parent();
-}
-
-[[gnu::noinline]] std::coroutine_handle<> arrive_at(fork_state& parent) noexcept {
+// The child has arrived at the parent, which may be gone after this. Gives what runs next on this thread, if anything.
+std::coroutine_handle<> arrive_at(fork_state& parent) noexcept {
     if (!parent.arrive()) {
         return nullptr;  // FORK4
     }
     const waiter joining = parent.joining();
-    const worker* const w = sync::thread_pointer<worker>::get();
+    const worker* const w = worker::current();
     if (w != nullptr && &w->home() == joining.home) {
         return joining.handle;
     }
     joining.post();  // the child has moved to another executor, or the parent has: it goes on where it joined
     return nullptr;
+}
+
+}  // namespace
+
+void refuse_empty_task(const char* operation) {
+    throw std::logic_error(std::string("brigade: ") + operation +
+                           " of a task that is empty: moved from, or awaited before");
+}
+
+std::coroutine_handle<> end_child(promise_base& child) noexcept {
+    const caller::seen next = child.continuation.get();
+    fork_state& parent = next.parent();
+    const std::coroutine_handle<> parents = promise_base::of(parent).handle();
+    if (next.how() == caller::kind::called) {
+        parent.ended_in_place();
+        child.handle().destroy();  // FORK5
+        return parents;
+    }
+    // One that is not registered has tried this before (hand_over), or is kept.
+    const bool may_take_back = next.is_registered() || next.how() == caller::kind::kept;
+    worker_core* const worker = worker_core::current();
+    const bool taken_back = may_take_back && worker != nullptr && worker->take_back(parent.as_item());
+    if (next.how() == caller::kind::forked) {
+        if (taken_back) {
+            parent.taken_back_from_sibling(child);
+        } else {
+            parent.leave(child);
+        }
+        child.handle().destroy();  // FORK5
+    }
+    return taken_back ? parents : arrive_at(parent);
 }
 
 [[noreturn]] void end_unjoined(const std::exception_ptr& error) noexcept {

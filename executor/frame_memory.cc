@@ -12,22 +12,26 @@ frame_heap::~frame_heap() {
 // Fills the empty magazine.
 void frame_heap::load(unsigned size_class) {
     bin& b = bins_[size_class];
+    frame_magazine& loaded = loaded_[size_class];
     if (b.second.top != nullptr) {
-        b.loaded = std::exchange(b.second, {});
+        loaded = std::exchange(b.second, {});
         return;
     }
     frame_page& page = page_with_blocks(size_class);
-    b.loaded.count = page.take(frame_sizes::table.rows[size_class].magazine, b.loaded.top);
+    loaded.count = page.take(frame_sizes::table.rows[size_class].magazine, loaded.top);
 }
 
-// Makes room in the full one.
-void frame_heap::unload(unsigned size_class) noexcept {
+// Puts the frame into the last room of the loaded one, and that into the second place.
+void frame_heap::unload(void* frame, unsigned size_class) noexcept {
     bin& b = bins_[size_class];
+    frame_magazine& loaded = loaded_[size_class];
+    loaded.top = frame_block::made_of(frame, size_class, loaded.top);
+    ++loaded.count;
     empty(b.second);
-    b.second = std::exchange(b.loaded, {});
+    b.second = std::exchange(loaded, {});
 }
 
-void frame_heap::empty(magazine& m) noexcept {
+void frame_heap::empty(frame_magazine& m) noexcept {
     frame_block* first = std::exchange(m, {}).top;
     while (first != nullptr) {
         frame_page& page = *frame_page::of(first);
@@ -136,8 +140,10 @@ void frame_heap::shrink_reserve(unsigned most) noexcept {
 }
 
 void frame_heap::settle() noexcept {
+    for (frame_magazine& m : loaded_) {
+        empty(m);
+    }
     for (bin& b : bins_) {
-        empty(b.loaded);
         empty(b.second);
         while (frame_page* const spare = b.spares) {
             unlink_spare(*spare);
@@ -163,77 +169,65 @@ frame_pool& process_frame_pool() {
 
 namespace {
 
-void end_this_heap() noexcept {
-    delete sync::thread_pointer<frame_heap>::get();
-    sync::thread_pointer<frame_heap>::set(nullptr);
+// The heap of the calling thread, or null.
+frame_heap* this_heap() noexcept {
+    frame_magazines* const m = frame_magazines_pointer::get();
+    return m == &no_frame_magazines ? nullptr : static_cast<frame_heap*>(m);
 }
 
-frame_heap* start_this_heap() noexcept {
+void end_this_heap() noexcept {
+    delete this_heap();
+    frame_magazines_pointer::set(&no_frame_magazines);
+}
+
+// As this_heap(), but null only when there is no memory for one.
+frame_heap* this_or_new_heap() noexcept {
+    if (frame_heap* const heap = this_heap()) {
+        return heap;
+    }
     auto* const heap = new (std::nothrow) frame_heap(process_frame_pool());
     if (heap != nullptr) {
-        sync::thread_pointer<frame_heap>::set(heap);
+        frame_magazines_pointer::set(heap);
         sync::at_thread_end(end_this_heap);
     }
     return heap;
 }
 
-[[gnu::noinline]] void* allocate_rarely(frame_heap* heap, std::size_t size) {
+}  // namespace
+
+[[gnu::noinline]] void* allocate_frame_rarely(std::size_t size) {
     if (size > frame_sizes::largest) {
         return process_frame_pool().take_large(size);
     }
+    frame_heap* const heap = this_or_new_heap();
     if (heap == nullptr) {
-        heap = start_this_heap();
-        if (heap == nullptr) {
-            throw std::bad_alloc();
-        }
+        throw std::bad_alloc();
     }
     return heap->allocate(size);
 }
 
-[[gnu::noinline]] void free_rarely(frame_heap* heap, void* frame, std::size_t size) noexcept {
+[[gnu::noinline]] void free_frame_rarely(void* frame, std::size_t size) noexcept {
     frame_pool& pool = process_frame_pool();
     if (size > frame_sizes::largest) {
         pool.release_large(frame);
         return;
     }
-    if (heap == nullptr) {
-        heap = start_this_heap();
-    }
-    if (heap != nullptr) {
+    if (frame_heap* const heap = this_or_new_heap()) {
         heap->free(frame, size);
     } else {
         pool.release_block(frame, size);
     }
 }
 
-}  // namespace
-
-[[gnu::noinline]] void* allocate_frame(std::size_t size) {
-    frame_heap* const heap = sync::thread_pointer<frame_heap>::get();
-    if (heap == nullptr || size > frame_sizes::largest) [[unlikely]] {
-        return allocate_rarely(heap, size);
-    }
-    return heap->allocate(size);
-}
-
-[[gnu::noinline]] void free_frame(void* frame, std::size_t size) noexcept {
-    frame_heap* const heap = sync::thread_pointer<frame_heap>::get();
-    if (heap == nullptr || size > frame_sizes::largest) [[unlikely]] {
-        free_rarely(heap, frame, size);
-        return;
-    }
-    heap->free(frame, size);
-}
-
 bool settle_frames() noexcept {
-    if (frame_heap* const heap = sync::thread_pointer<frame_heap>::get()) {
+    if (frame_heap* const heap = this_heap()) {
         heap->settle();
     }
     return process_frame_pool().has_excess();
 }
 
 bool give_back_some_frames() noexcept {
-    if (frame_heap* const heap = sync::thread_pointer<frame_heap>::get()) {
+    if (frame_heap* const heap = this_heap()) {
         heap->part_with_all();
     }
     return process_frame_pool().give_back_some();

@@ -51,7 +51,7 @@
 
 namespace brigade::detail {
 
-class frame_heap {
+class frame_heap : public frame_magazines {
 public:
     static constexpr unsigned most_spares = 3;
     static constexpr unsigned most_reserve = 8;
@@ -64,23 +64,15 @@ public:
 
     // `size` is at most frame_sizes::largest, and the same for both.
     [[nodiscard]] void* allocate(std::size_t size) {
-        const unsigned size_class = frame_sizes::class_of(size);
-        magazine& m = bins_[size_class].loaded;
-        if (m.top == nullptr) [[unlikely]] {
-            load(size_class);
+        if (void* const frame = take_block(size)) {
+            return frame;
         }
-        frame_block* const block = m.top;
-        sync::reuse(block, std::max(size, sizeof(frame_block)));
-        m.top = block->next;
-        --m.count;
-        return block;
+        load(frame_sizes::class_of(size));
+        return take_block(size);
     }
     void free(void* frame, std::size_t size) noexcept {
-        const unsigned size_class = frame_sizes::class_of(size);
-        magazine& m = bins_[size_class].loaded;
-        m.top = frame_page::retired(frame, size_class, m.top);
-        if (++m.count >= frame_sizes::table.rows[size_class].magazine) [[unlikely]] {
-            unload(size_class);
+        if (!put_block(frame, size)) {
+            unload(frame, frame_sizes::class_of(size));
         }
     }
 
@@ -90,21 +82,16 @@ public:
     void part_with_all() noexcept;
 
 private:
-    struct magazine {
-        frame_block* top = nullptr;
-        std::uint32_t count = 0;
-    };
     struct bin {
-        magazine loaded;
-        magazine second;
+        frame_magazine second;
         frame_page* current = nullptr;
         frame_page* spares = nullptr;  // with free blocks
         unsigned spare_count = 0;
     };
 
     void load(unsigned size_class);
-    void unload(unsigned size_class) noexcept;
-    void empty(magazine& m) noexcept;
+    void unload(void* frame, unsigned size_class) noexcept;
+    void empty(frame_magazine& m) noexcept;
     void put(frame_page& page, frame_block* first, frame_block* last, std::uint32_t run) noexcept;
     [[nodiscard]] frame_page& page_with_blocks(unsigned size_class);
     [[nodiscard]] frame_page& next_page(unsigned size_class);

@@ -37,77 +37,12 @@
 #include <new>
 #include <type_traits>
 
+#include <brigade/detail/frame_memory.hpp>
 #include <brigade/detail/sync.hpp>
 
 namespace brigade::detail {
 
 class frame_heap;
-
-// Sizes of blocks: steps of 64 bytes up to 1 KiB, where nearly all frames are, then of 256 up to 2 KiB, then 1 KiB.
-// 64 because a frame should not share its first line with another.
-namespace frame_sizes {
-
-inline constexpr std::size_t step = 64;
-inline constexpr std::size_t page = sync::sizes::frame_page;
-inline constexpr std::size_t head = 2 * sync::cache_line;
-inline constexpr std::size_t largest = std::min<std::size_t>(4096, (page - head) / 4 / step * step);
-static_assert(std::has_single_bit(page) && page / step <= 0x7fff && largest >= step);
-
-// Not for 0: no frame is empty.
-[[nodiscard]] constexpr unsigned class_of(std::size_t size) noexcept {
-    if (size <= 1024) [[likely]] {
-        return static_cast<unsigned>((size - 1) / step);
-    }
-    return static_cast<unsigned>(size <= 2048 ? 15 + (size - 1024 + 255) / 256 : 19 + (size - 2048 + 1023) / 1024);
-}
-[[nodiscard]] constexpr std::size_t block_of(unsigned size_class) noexcept {
-    if (size_class < 16) {
-        return (size_class + 1) * step;
-    }
-    return size_class < 20 ? 1024 + (size_class - 15) * std::size_t{256} : 2048 + (size_class - 19) * std::size_t{1024};
-}
-
-inline constexpr unsigned classes = class_of(largest) + 1;
-
-struct row {
-    std::uint32_t block;     // bytes
-    std::uint32_t blocks;    // in a page
-    std::uint32_t reusable;  // so many free ones make a page without an owner worth listing
-    std::uint32_t magazine;  // so many are moved together
-};
-inline constexpr auto table = [] {
-    struct {
-        row rows[classes];
-    } all{};
-    for (unsigned c = 0; c < classes; ++c) {
-        const std::size_t blocks = (page - head) / block_of(c);
-        const std::size_t quarter = std::max<std::size_t>(1, blocks / 4);
-        all.rows[c] = {.block = static_cast<std::uint32_t>(block_of(c)),
-                       .blocks = static_cast<std::uint32_t>(blocks),
-                       .reusable = static_cast<std::uint32_t>(quarter),
-                       .magazine = static_cast<std::uint32_t>(std::min(quarter, sync::sizes::frame_magazine))};
-    }
-    return all;
-}();
-
-}  // namespace frame_sizes
-
-// A block that is free. Its link is readable only between sync::reuse() and sync::retire().
-struct frame_block {
-    frame_block* next;
-
-    [[nodiscard]] static frame_block* after(frame_block* block) noexcept {
-        sync::reuse(block, sizeof(frame_block));
-        frame_block* const next = block->next;
-        sync::retire(block, sizeof(frame_block), 0);
-        return next;
-    }
-    static void link(frame_block* from, frame_block* to) noexcept {
-        sync::reuse(from, sizeof(frame_block));
-        from->next = to;
-        sync::retire(from, sizeof(frame_block), 0);
-    }
-};
 
 class alignas(sync::cache_line) frame_page {
 public:
@@ -157,12 +92,6 @@ public:
     }
     void set_owner(frame_heap* heap) noexcept {
         owner_.store(heap, std::memory_order_relaxed);  // as in format()
-    }
-    // Makes of a frame a free block in front of another.
-    [[nodiscard]] static frame_block* retired(void* frame, unsigned size_class, frame_block* next) noexcept {
-        auto* const block = ::new (frame) frame_block{next};
-        sync::retire(block, frame_sizes::table.rows[size_class].block, 0);
-        return block;
     }
 
     struct transition {

@@ -119,7 +119,7 @@ frame_pool::outcome frame_pool::give_back(frame_page& page, frame_block* first, 
 }
 
 void frame_pool::release_block(void* frame, std::size_t size) noexcept {
-    frame_block* const block = frame_page::retired(frame, frame_sizes::class_of(size), nullptr);
+    frame_block* const block = frame_block::made_of(frame, frame_sizes::class_of(size), nullptr);
     const outcome done = give_back(*frame_page::of(frame), block, block, 1);
     if (done.adopted != nullptr) {
         part_with(*done.adopted);

@@ -4,7 +4,7 @@
 
 namespace brigade::detail {
 
-idle::idle(unsigned workers) : workers_(workers), word_(workers * one_awake) {
+idle::idle(unsigned workers) : worker_counts(workers) {
     sleepers_.reserve(workers);  // sleep() must not fail
 }
 

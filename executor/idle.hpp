@@ -52,6 +52,7 @@
 #include <vector>
 
 #include <brigade/detail/sync.hpp>
+#include <brigade/detail/worker_core.hpp>
 
 namespace brigade::detail {
 
@@ -109,7 +110,7 @@ private:
     sync::atomic<std::uint32_t> state_{empty};
 };
 
-class idle {
+class idle : public worker_counts {
 public:
     // All workers start awake, none searching.
     explicit idle(unsigned workers);
@@ -130,33 +131,17 @@ public:
     [[nodiscard]] bool pick_itself(unsigned worker) noexcept;
     // S5, after sleep_in_seat(). False when the worker has been picked: the token is there, or will be.
     [[nodiscard]] bool rejoin(unsigned worker) noexcept;
-    // P2, for work that has just been published: whether to call pick(). One load, for those that push very often.
-    [[nodiscard]] bool needs_waking() const noexcept {
-        sync::asymmetric_fence_light();  // pairs: the heavy fence in sleep(), IDLE1
-        return needs_waking(word_.load(std::memory_order_relaxed));
-    }
     // P2 and P3. The worker to unpark, if one is needed; it counts as awake and searching from now on.
     [[nodiscard]] std::optional<unsigned> pick() noexcept;
     // A worker to unpark whatever the others do; none when nobody sleeps. For the end of the workers.
     [[nodiscard]] std::optional<unsigned> pick_any() noexcept;
 
 private:
-    // Bits 0-31: searching; bits 32-63: awake.
-    static constexpr std::uint64_t one_searching = 1;
-    static constexpr std::uint64_t one_awake = std::uint64_t{1} << 32;
-    static constexpr std::uint64_t searching(std::uint64_t word) noexcept { return word & 0xffff'ffff; }
-    static constexpr std::uint64_t awake(std::uint64_t word) noexcept { return word >> 32; }
-
-    [[nodiscard]] bool needs_waking(std::uint64_t word) const noexcept {
-        return searching(word) == 0 && awake(word) != workers_;
-    }
     [[nodiscard]] bool count_asleep(bool searching) noexcept;  // with the lock held; whether it was the last one awake
     void fence_of_sleeper(bool last) noexcept;
     std::optional<unsigned> pop_sleeper() noexcept;       // with the lock held
     [[nodiscard]] bool all_are_counted() const noexcept;  // IDLE3, with the lock held
 
-    const std::uint64_t workers_;
-    alignas(sync::cache_line) sync::atomic<std::uint64_t> word_;
     alignas(sync::cache_line) sync::mutex mutex_;
     std::vector<unsigned> sleepers_;   // but for the one in the poller's seat
     std::optional<unsigned> in_seat_;  // IDLE6

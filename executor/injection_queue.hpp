@@ -56,6 +56,8 @@ public:
 
     // Any thread. Relaxed: whoever parks on the answer has synchronized by idle's word.
     [[nodiscard]] std::size_t size() const noexcept { return count_.load(std::memory_order_relaxed); }
+    // What size() reads, for those that ask very often.
+    [[nodiscard]] const sync::atomic<std::size_t>& count() const noexcept { return count_; }
 
 private:
     // An item as it stands in moodycamel's queue. A producer may write a slot anew after a consumer has counted it as

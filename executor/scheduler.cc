@@ -159,11 +159,15 @@ executor_scope::~executor_scope() {
     sync::thread_pointer<executor>::set(before_);
 }
 
+void end_for_want_of_worker() noexcept {
+    std::fputs("brigade: a task awaits on a thread that is no worker: something resumed it there\n", stderr);
+    std::terminate();
+}
+
 worker& this_worker() noexcept {
-    worker* const w = sync::thread_pointer<worker>::get();
+    worker* const w = worker::current();
     if (w == nullptr) {
-        std::fputs("brigade: a task awaits on a thread that is no worker: something resumed it there\n", stderr);
-        std::terminate();
+        end_for_want_of_worker();
     }
     return *w;
 }
@@ -183,7 +187,7 @@ void waiter::suspend(std::coroutine_handle<> suspended) noexcept {
 }
 
 void set_transfer(std::coroutine_handle<> next) noexcept {
-    this_worker().set_transfer(next);
+    this_worker().transfer_to(next);
 }
 
 void post(scheduler& home, std::coroutine_handle<> handle) noexcept {

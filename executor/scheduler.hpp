@@ -38,7 +38,7 @@ public:
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
 
-    enum class phase : std::uint8_t { running, draining, leaving };
+    using phase = scheduler_phase;
     void request_end(phase how) noexcept;
     // Whether all workers have left, before `limit`. Not on a worker.
     [[nodiscard]] bool wait_until_ended(std::chrono::milliseconds limit);
@@ -69,6 +69,7 @@ public:
     [[nodiscard]] worker& worker_at(unsigned index) const noexcept { return *workers_[index]; }
     [[nodiscard]] injection_queue& injected() noexcept { return injected_; }
     [[nodiscard]] idle& idlers() noexcept { return idle_; }
+    [[nodiscard]] const sync::atomic<phase>& phase_word() const noexcept { return phase_; }
     [[nodiscard]] phase current_phase() const noexcept {
         return phase_.load(std::memory_order_relaxed);  // SCH2
     }

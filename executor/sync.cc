@@ -89,7 +89,7 @@ void at_thread_end(void (*last)() noexcept) noexcept {
     }
 }
 
-constinit atomic<bool> internal::light_fence_is_free{false};
+constinit bool internal::light_fence_is_free = false;
 
 namespace {
 
@@ -110,13 +110,13 @@ void prepare_asymmetric_fences() noexcept {
     // Decided once: a fence must not change sides while somebody relies on it.
     [[maybe_unused]] static const bool once = [] {
         const bool free = may_use_membarrier && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
-        internal::light_fence_is_free.store(free, std::memory_order_relaxed);  // threads are started after it
+        internal::light_fence_is_free = free;
         return true;
     }();
 }
 
 void asymmetric_fence_heavy() noexcept {
-    if (!internal::light_fence_is_free.load(std::memory_order_relaxed)) {
+    if (!internal::light_fence_is_free) {
         std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs: asymmetric_fence_light()
         return;
     }

@@ -4,32 +4,34 @@
 #include <array>
 #include <utility>
 
+#include <brigade/detail/promise.hpp>
+
 #include "executor/event_source.hpp"
 #include "executor/frame_memory.hpp"
 #include "executor/scheduler.hpp"
 
 namespace brigade::detail {
 
-[[gnu::noinline]] worker* worker::current() noexcept {
-    return sync::thread_pointer<worker>::get();
-}
-
-worker::worker(scheduler& home, unsigned index) : home_(home), index_(index), random_(index + 1) {}
+worker::worker(scheduler& home, unsigned index)
+    : worker_core(home.idlers(), home.injected().count(), home.phase_word()),
+      home_(home),
+      index_(index),
+      random_(index + 1) {}
 
 void worker::run() noexcept {
-    sync::thread_pointer<worker>::set(this);
+    sync::thread_pointer<worker_core>::set(this);
     process_frame_pool().watch();
     while (void* const work = find_work()) {
         run_item(work);
     }
     process_frame_pool().unwatch();
-    sync::thread_pointer<worker>::set(nullptr);
+    sync::thread_pointer<worker_core>::set(nullptr);
 }
 
 void worker::run_item(void* item) {
     if (fork_state* const parent = fork_state::from_item(item)) {
-        parent->count_steal();  // FORK2
-        resume(parent->parent());
+        parent->taken_away();  // FORK2, FORK6
+        resume(promise_base::of(*parent).handle());
     } else {
         resume(std::coroutine_handle<>::from_address(item));
     }
@@ -40,14 +42,17 @@ void worker::run_item(void* item) {
 void worker::resume(std::coroutine_handle<> handle) {
     ++resumed_;
     budget_ = budget_of_a_task;
-    do {
+    for (;;) {
         handle.resume();
-        handle = std::exchange(transfer_, nullptr);  // see promise.hpp
-        if (!handle && !displaced_.empty()) [[unlikely]] {
+        if (transfer_) [[likely]] {
+            handle = std::exchange(transfer_, nullptr);  // see promise.hpp
+        } else if (displaced_.empty()) [[likely]] {
+            return;
+        } else {
             handle = displaced_.back();
             displaced_.pop_back();
         }
-    } while (handle);
+    }
 }
 
 void* worker::find_work() noexcept {
@@ -299,16 +304,22 @@ void worker::push_next(std::coroutine_handle<> handle) {
     next_ = handle.address();
 }
 
-std::coroutine_handle<> worker::fork(fork_state& parent, std::coroutine_handle<> child) {
-    forked_.push(parent.as_item());  // the parent may be gone (FORK1)
-    const bool put_off = others_are_due();
+std::coroutine_handle<> worker_core::announce(std::coroutine_handle<> child) noexcept {
+    worker& self = static_cast<worker&>(*this);
+    const bool put_off = self.others_are_due();
     if (put_off) {
         forked_.push(child.address());
     }
-    if (home_.idlers().needs_waking()) {
-        home_.wake_one();  // WRK1
+    if (counts_.needs_waking()) {
+        self.home_.wake_one();  // WRK1
     }
     return put_off ? nullptr : child;
+}
+
+void worker_core::displace(std::coroutine_handle<> handle) noexcept {
+    // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot. It may
+    // be a parent whose child has ended, so it must go on even in `leaving` (FORK6): not into a queue.
+    static_cast<worker&>(*this).displaced_.push_back(handle);
 }
 
 // WRK3
@@ -330,15 +341,6 @@ bool worker::others_are_due() noexcept {
 void worker::push_yielded(std::coroutine_handle<> handle) {
     // Nobody is woken: what stood here before was announced when it came, and this worker looks here next.
     ready_.push(handle.address());
-}
-
-void worker::set_transfer(std::coroutine_handle<> handle) {
-    if (transfer_) {
-        // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot. It
-        // may be a parent whose child has ended, so it must go on even in `leaving` (FORK6): not into a queue.
-        displaced_.push_back(transfer_);
-    }
-    transfer_ = handle;
 }
 
 bool worker::consume_budget() noexcept {

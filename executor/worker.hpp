@@ -53,10 +53,9 @@
 
 #include <brigade/detail/fork_join.hpp>
 #include <brigade/detail/sync.hpp>
+#include <brigade/detail/worker_core.hpp>
 #include <brigade/executor.hpp>
 
-#include "executor/deque.hpp"
-#include "executor/fifo.hpp"
 #include "executor/idle.hpp"
 
 namespace brigade::detail {
@@ -64,7 +63,7 @@ namespace brigade::detail {
 class event_source;
 class scheduler;
 
-class worker {
+class worker final : public worker_core {
 public:
     worker(scheduler& home, unsigned index);
 
@@ -74,11 +73,7 @@ public:
     // On this worker only.
     void push_ready(std::coroutine_handle<> handle);  // and wakes a worker, if that is needed
     void push_next(std::coroutine_handle<> handle);   // WRK2
-    // fork_out() and fork_ended() on this worker.
-    [[nodiscard]] std::coroutine_handle<> fork(fork_state& parent, std::coroutine_handle<> child);
-    [[nodiscard]] bool take_back(fork_state& parent) noexcept { return forked_.pop_if(parent.as_item()); }
     void push_yielded(std::coroutine_handle<> handle);
-    void set_transfer(std::coroutine_handle<> handle);
     [[nodiscard]] bool consume_budget() noexcept;
 
     // Any thread.
@@ -89,10 +84,12 @@ public:
     [[nodiscard]] scheduler& home() const noexcept { return home_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
-    // The worker that the calling thread is, or null. Not inlined: see waiter.hpp.
-    [[nodiscard]] static worker* current() noexcept;
+    // The worker that the calling thread is, or null.
+    [[nodiscard]] static worker* current() noexcept { return static_cast<worker*>(worker_core::current()); }
 
 private:
+    friend worker_core;
+
     static constexpr unsigned most_next_in_a_row = 3;
     static constexpr unsigned forked_turn = 8;
     static constexpr std::size_t largest_batch = sync::sizes::batch;
@@ -133,12 +130,10 @@ private:
     scheduler& home_;
     const unsigned index_;
 
-    fifo ready_;
-    deque forked_;
     parker parker_;
 
-    alignas(sync::cache_line) std::coroutine_handle<> transfer_;
-    std::vector<std::coroutine_handle<>> displaced_;  // from transfer_; run when that is empty
+    alignas(
+        sync::cache_line) std::vector<std::coroutine_handle<>> displaced_;  // from transfer_; run when that is empty
     void* next_ = nullptr;
     unsigned next_in_a_row_ = 0;
     unsigned turn_ = 0;
@@ -161,8 +156,7 @@ private:
     counter parked_;
 };
 
-// The calling worker, for what only a task on a worker may do: reports and terminates on any other thread. Not for
-// coroutines; see waiter.hpp.
+// The calling worker, for what only a task on a worker may do: reports and terminates on any other thread.
 [[nodiscard]] worker& this_worker() noexcept;
 
 }  // namespace brigade::detail

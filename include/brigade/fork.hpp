@@ -33,7 +33,6 @@
 
 #include <coroutine>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -45,93 +44,81 @@ namespace brigade {
 
 namespace detail {
 
-// A child on its way from the expression to the worker.
-template <class T>
-class forking {
+// Runs a child that belongs to the parent from here on (FORK6).
+template <runtime_promise P, caller::kind How>
+class child_awaiter {
+public:
+    explicit child_awaiter(P& child) noexcept : child_(child) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <runtime_promise Parent>
+    [[gnu::always_inline]] std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> parent) const noexcept {
+        return run_child(parent.promise(), child_, How);
+    }
+    void await_resume() const noexcept {}
+
+private:
+    P& child_;
+};
+
+// A child on its way from the expression to the co_await.
+template <class T, caller::kind How>
+class [[nodiscard]] BRIGADE_TRIVIAL_ABI forking {
 public:
     explicit forking(task<T> child) noexcept : child_(std::move(child).release()) {}
     template <class Place>
     forking(Place* result, task<T> child) noexcept : forking(std::move(child)) {
         if (child_) {
-            child_.promise().result().deliver_to(result);
+            child_.promise().deliver_to(result_place<T>(result));
         }
     }
 
-    [[nodiscard]] bool await_ready() const {
-        if (!child_) {
-            throw std::logic_error("brigade: fork or call of a task that is empty: moved from, or awaited before");
-        }
-        return false;
-    }
+    forking(forking&&) noexcept = default;
+    forking& operator=(forking&&) = delete;
+    [[gnu::always_inline]] ~forking() = default;
 
-protected:
-    [[nodiscard]] std::coroutine_handle<task_promise<T>> child() const noexcept { return child_.handle(); }
-    // FORK6
-    std::coroutine_handle<task_promise<T>> give_up() noexcept { return child_.release(); }
+    child_awaiter<task_promise<T>, How> operator co_await() && {
+        if (!child_) [[unlikely]] {
+            refuse_empty_task("fork or call");
+        }
+        return child_awaiter<task_promise<T>, How>(child_.release().promise());
+    }
 
 private:
-    static_assert(may_be_registered<task_promise<T>>, "brigade: a forked task's result is aligned too strictly");
-
-    frame<task_promise<T>> child_;  // as long as the parent is suspended here
-};
-
-// Once await_suspend() has offered the parent, this may be gone.
-
-template <class T>
-class fork_awaiter : public forking<T> {
-public:
-    using forking<T>::forking;
-    fork_awaiter(const fork_awaiter&) = delete;
-    fork_awaiter& operator=(const fork_awaiter&) = delete;
-    ~fork_awaiter() {
-        if (this->child() && parent_ != nullptr && parent_->child_ended_early()) {
-            this->give_up();  // FORK8
-        }
-    }
-
-    template <runtime_promise P>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-        parent_ = &parent.promise().forks;
-        const auto child = this->child();
-        return fork_from(parent, parent.promise(), child, child.promise(), caller::kind::forked);
-    }
-    void await_resume() noexcept { parent_->go_on_beside(this->give_up().promise()); }
-
-private:
-    fork_state* parent_ = nullptr;
+    frame<task_promise<T>> child_;
 };
 
 template <class T>
-class call_awaiter : public forking<T> {
-public:
-    using forking<T>::forking;
-
-    template <runtime_promise P>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-        const auto child = this->child();
-        attach(parent, parent.promise(), child.promise(), caller::kind::called);
-        return transfer(child);
-    }
-    void await_resume() noexcept { this->give_up(); }
-};
+using fork_of = forking<T, caller::kind::forked>;
+template <class T>
+using call_of = forking<T, caller::kind::called>;
 
 class join_awaiter {
 public:
+    join_awaiter() noexcept : forks_(nullptr) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>
     bool await_suspend(std::coroutine_handle<P> parent) noexcept {
-        forks_ = &parent.promise().forks;
-        if (!forks_->must_wait()) [[likely]] {
+        fork_state& forks = parent.promise();
+        if (!forks.must_wait()) [[likely]] {
+            forks.close();
             return false;
         }
-        waiter_.suspend(parent);
-        return forks_->wait(waiter_);
+        forks_ = &forks;
+        std::construct_at(&waiter_)->suspend(parent);
+        return forks.wait(waiter_);
     }
-    void await_resume() { forks_->finish_join(); }
+    void await_resume() {
+        if (forks_ != nullptr) [[unlikely]] {
+            forks_->finish_join();
+        }
+    }
 
 private:
-    fork_state* forks_ = nullptr;
-    waiter waiter_;
+    fork_state* forks_;  // when it had to wait
+    union {
+        waiter waiter_;
+    };
 };
 
 }  // namespace detail
@@ -141,40 +128,40 @@ private:
 // std::logic_error when the task is empty.
 template <class T>
     requires std::is_object_v<T> && std::is_move_assignable_v<T>
-[[nodiscard]] detail::fork_awaiter<T> fork(std::type_identity_t<T>& result, task<T> child) noexcept {
-    return detail::fork_awaiter<T>(&result, std::move(child));
+[[nodiscard]] detail::fork_of<T> fork(std::type_identity_t<T>& result, task<T> child) noexcept {
+    return detail::fork_of<T>(&result, std::move(child));
 }
 template <class T>
     requires std::is_object_v<T>
-[[nodiscard]] detail::fork_awaiter<T> fork(std::type_identity_t<std::optional<T>>& result, task<T> child) noexcept {
-    return detail::fork_awaiter<T>(&result, std::move(child));
+[[nodiscard]] detail::fork_of<T> fork(std::type_identity_t<std::optional<T>>& result, task<T> child) noexcept {
+    return detail::fork_of<T>(&result, std::move(child));
 }
 template <class T>
-[[nodiscard]] detail::fork_awaiter<T&> fork(std::type_identity_t<T*>& result, task<T&> child) noexcept {
-    return detail::fork_awaiter<T&>(&result, std::move(child));
+[[nodiscard]] detail::fork_of<T&> fork(std::type_identity_t<T*>& result, task<T&> child) noexcept {
+    return detail::fork_of<T&>(&result, std::move(child));
 }
-[[nodiscard]] inline detail::fork_awaiter<void> fork(task<void> child) noexcept {
-    return detail::fork_awaiter<void>(std::move(child));
+[[nodiscard]] inline detail::fork_of<void> fork(task<void> child) noexcept {
+    return detail::fork_of<void>(std::move(child));
 }
 
 // `co_await call(result, child)`: as fork(), but the parent goes on only when the child has ended. An exception of the
 // child comes out of the join all the same.
 template <class T>
     requires std::is_object_v<T> && std::is_move_assignable_v<T>
-[[nodiscard]] detail::call_awaiter<T> call(std::type_identity_t<T>& result, task<T> child) noexcept {
-    return detail::call_awaiter<T>(&result, std::move(child));
+[[nodiscard]] detail::call_of<T> call(std::type_identity_t<T>& result, task<T> child) noexcept {
+    return detail::call_of<T>(&result, std::move(child));
 }
 template <class T>
     requires std::is_object_v<T>
-[[nodiscard]] detail::call_awaiter<T> call(std::type_identity_t<std::optional<T>>& result, task<T> child) noexcept {
-    return detail::call_awaiter<T>(&result, std::move(child));
+[[nodiscard]] detail::call_of<T> call(std::type_identity_t<std::optional<T>>& result, task<T> child) noexcept {
+    return detail::call_of<T>(&result, std::move(child));
 }
 template <class T>
-[[nodiscard]] detail::call_awaiter<T&> call(std::type_identity_t<T*>& result, task<T&> child) noexcept {
-    return detail::call_awaiter<T&>(&result, std::move(child));
+[[nodiscard]] detail::call_of<T&> call(std::type_identity_t<T*>& result, task<T&> child) noexcept {
+    return detail::call_of<T&>(&result, std::move(child));
 }
-[[nodiscard]] inline detail::call_awaiter<void> call(task<void> child) noexcept {
-    return detail::call_awaiter<void>(std::move(child));
+[[nodiscard]] inline detail::call_of<void> call(task<void> child) noexcept {
+    return detail::call_of<void>(std::move(child));
 }
 
 // `co_await join()`: waits until all that this task has forked have ended. Rethrows what a child threw, or

@@ -3,7 +3,6 @@
 
 #include <coroutine>
 #include <exception>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -20,13 +19,25 @@ namespace detail {
 template <class T>
 class promise_with_result : public promise_base {
 public:
-    void unhandled_exception() noexcept { result_.set_exception(std::current_exception()); }
+    // To the parent that joins, or kept for who awaits.
+    void unhandled_exception() noexcept {
+        std::exception_ptr error = std::current_exception();
+        if (open()) [[unlikely]] {
+            end_unjoined(error);
+        }
+        const caller::seen next = continuation.get();
+        if (next.how() == caller::kind::called || next.how() == caller::kind::forked) {
+            next.parent().add_error(std::move(error));
+        } else {
+            result_.set_exception(std::move(error));
+        }
+    }
     [[nodiscard]] detail::result<T>& result() noexcept { return result_; }
-    [[nodiscard]] bool failed() const noexcept { return result_.failed(); }
-    // Null when it has not failed.
-    [[nodiscard]] std::exception_ptr take_exception() noexcept { return failed() ? result_.take_exception() : nullptr; }
+    // The value is to go there as soon as it is there, and not to be kept here.
+    void deliver_to(result_place<T> place) noexcept { place_ = place; }
 
 protected:
+    [[no_unique_address]] result_place<T> place_;
     detail::result<T> result_;
 };
 
@@ -35,7 +46,13 @@ template <class T>
 class returning_promise : public promise_with_result<T> {
 public:
     template <std::convertible_to<T> U = T>
-    void return_value(U&& value) {
+    [[gnu::always_inline]] void return_value(U&& value) {
+        if constexpr (!std::is_rvalue_reference_v<T>) {
+            if (this->place_) {
+                this->place_.deliver(std::forward<U>(value));
+                return;
+            }
+        }
         this->result_.set_value(std::forward<U>(value));
     }
 };
@@ -51,12 +68,12 @@ class task_promise final : public returning_promise<T> {
 public:
     task<T> get_return_object() noexcept;
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
-    [[nodiscard]] final_awaiter final_suspend() const noexcept { return {}; }
+    [[nodiscard, gnu::always_inline]] final_awaiter final_suspend() noexcept { return final_awaiter(hand_over(*this)); }
 };
 
 // Owns a coroutine frame.
 template <class Promise>
-class frame {
+class BRIGADE_TRIVIAL_ABI frame {
 public:
     frame() = default;
     explicit frame(std::coroutine_handle<Promise> handle) noexcept : handle_(handle) {}
@@ -66,10 +83,9 @@ public:
         handle_ = std::exchange(other.handle_, nullptr);
         return *this;
     }
-    ~frame() {
+    [[gnu::always_inline]] ~frame() {
         if (handle_) {
-            handle_.promise().forks.destroy_children();  // FORK8
-            handle_.destroy();
+            destroy(handle_);
         }
     }
 
@@ -80,6 +96,11 @@ public:
     [[nodiscard]] std::coroutine_handle<Promise> release() noexcept { return std::exchange(handle_, nullptr); }
 
 private:
+    static void destroy(std::coroutine_handle<Promise> handle) {
+        handle.promise().destroy_children();  // FORK8
+        handle.destroy();
+    }
+
     std::coroutine_handle<Promise> handle_;
 };
 
@@ -91,8 +112,8 @@ public:
     explicit task_awaiter(frame<task_promise<T>> child) noexcept : child_(std::move(child)) {}
 
     [[nodiscard]] bool await_ready() const {
-        if (!child_) {
-            throw std::logic_error("brigade: co_await of a task that is empty: moved from, or awaited before");
+        if (!child_) [[unlikely]] {
+            refuse_empty_task("co_await");
         }
         return false;
     }
@@ -106,7 +127,7 @@ public:
 
 protected:
     std::coroutine_handle<> start(std::coroutine_handle<> parent, stop_source* stop) noexcept {
-        child_.promise().continuation = caller::awaiting(parent);
+        child_.promise().continuation.set_awaiting(parent);
         child_.promise().stop = stop;
         return transfer(child_.handle());
     }
@@ -120,7 +141,7 @@ private:
 // Move-only. T may be void, move-only, or a reference. Destroying a task that was never awaited destroys its frame.
 // An exception that leaves the coroutine comes out of the co_await.
 template <class T = void>
-class [[nodiscard]] task {
+class [[nodiscard]] BRIGADE_TRIVIAL_ABI task {
 public:
     using promise_type = detail::task_promise<T>;
     using value_type = T;

@@ -5,7 +5,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
-#include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -26,9 +25,9 @@ class kept_child {
 public:
     kept_child() = default;
     template <class P>
-    explicit kept_child(std::coroutine_handle<P> child) : handle_(child) {
+    explicit kept_child(std::coroutine_handle<P> child) {
         if (!child) {
-            throw std::logic_error("brigade: when_all of a task that is empty: moved from, or awaited before");
+            refuse_empty_task("when_all");
         }
         promise_ = &child.promise();
     }
@@ -36,12 +35,11 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) const noexcept {
-        return fork_from(parent, parent.promise(), handle_, *promise_, caller::kind::forked_kept);
+        return run_child(parent.promise(), *promise_, caller::kind::kept);
     }
     void await_resume() const noexcept {}
 
 private:
-    std::coroutine_handle<> handle_;
     promise_base* promise_ = nullptr;
 };
 

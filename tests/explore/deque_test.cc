@@ -1,7 +1,7 @@
 // Models of the work-stealing deque.
 #include "tests/explore/model.hpp"
 
-#include "executor/deque.hpp"
+#include <brigade/detail/deque.hpp>
 
 namespace explore {
 namespace {

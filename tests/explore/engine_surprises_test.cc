@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <brigade/detail/sync.hpp>
 
-#include "executor/deque.hpp"
+#include <brigade/detail/deque.hpp>
 #include "tests/explore/model.hpp"
 
 namespace explore {
@@ -229,7 +229,7 @@ TEST(explorer_print, quotes_the_source_of_the_runtime) {
         int item = 0;
         d.push(&item);
     });
-    EXPECT_THAT(r.trace, ContainsRegex("executor/fifo.hpp:[0-9]+  r->slot\\(bottom\\).store\\(item"));
+    EXPECT_THAT(r.trace, ContainsRegex("brigade/detail/fifo.hpp:[0-9]+  newest_ring_.slot\\(bottom\\).store\\(item"));
 }
 
 TEST(explorer_print, marks_a_load_that_reads_an_old_value) {

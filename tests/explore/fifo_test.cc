@@ -3,7 +3,7 @@
 
 #include "tests/explore/model.hpp"
 
-#include "executor/fifo.hpp"
+#include <brigade/detail/fifo.hpp>
 
 namespace explore {
 namespace {

@@ -91,7 +91,7 @@ void cut_short(unsigned count, const Body& body, event* enough = nullptr) {
     workers w(count);
     task<> whole = body();
     const brigade::detail::frame<task<>::promise_type> frame = std::move(whole).release();
-    frame.promise().continuation = brigade::detail::caller::awaiting(std::noop_coroutine());
+    frame.promise().continuation.set_awaiting(std::noop_coroutine());
     w.post(frame.handle());
     if (enough != nullptr) {
         enough->wait();

@@ -80,7 +80,7 @@ frame_page::transition give_back(frame_page& page, number_frame frame) {
 }
 frame_page::transition give_back(frame_page& page, number_frame one, number_frame other) {
     frame_block* const last = one.retire(page.size_class());
-    frame_block* const first = frame_page::retired(other.place(), page.size_class(), last);
+    frame_block* const first = frame_block::made_of(other.place(), page.size_class(), last);
     return page.give_back(first, last, 2);
 }
 

@@ -1,7 +1,7 @@
 // The hot functions of the core, each as one of its own, for door_test.sh: it compiles this file twice and compares.
-#include <brigade/detail/fork_join.hpp>
+#include <brigade/detail/promise.hpp>
 
-#include "executor/deque.hpp"
+#include <brigade/detail/deque.hpp>
 #include "executor/frame_page.hpp"
 #include "executor/idle.hpp"
 
@@ -22,7 +22,7 @@ bool pop_if(deque& d, void* item) {
 void* steal(deque& d) {
     return d.steal();
 }
-bool needs_waking(const idle& i) {
+bool needs_waking(const worker_counts& i) {
     return i.needs_waking();
 }
 void wait(parker& p) {
@@ -31,8 +31,23 @@ void wait(parker& p) {
 void unpark(parker& p) {
     p.unpark();
 }
+std::coroutine_handle<> fork(promise_base& parent, promise_base& child) {
+    return run_child(parent, child, caller::kind::forked);
+}
+std::coroutine_handle<> call(promise_base& parent, promise_base& child) {
+    return run_child(parent, child, caller::kind::called);
+}
+bool end(promise_base& child) {
+    return hand_over(child);
+}
 void finish_join(fork_state& f) {
     f.finish_join();
+}
+void* allocate() {
+    return allocate_frame(128);
+}
+void free(void* frame) {
+    free_frame(frame, 128);
 }
 bool belongs_to(const frame_page& p, const frame_heap* h) {
     return p.belongs_to(h);

@@ -46,7 +46,7 @@ public:
     }
     [[nodiscard]] frame_block* retire(unsigned size_class, frame_block* next = nullptr) const {
         use();
-        return frame_page::retired(place_, size_class, next);
+        return frame_block::made_of(place_, size_class, next);
     }
     [[nodiscard]] void* place() const noexcept { return place_; }
 

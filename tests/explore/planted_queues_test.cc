@@ -38,8 +38,8 @@ private:
 
 // -------------------------------------------------- Lê et al., PPoPP 2013
 
-// executor/deque.hpp without pop(). PPoPP's C11 version publishes a bigger ring by a relaxed store; CDSChecker found
-// that in 2013, and libfork still has it.
+// brigade/detail/deque.hpp without pop(). PPoPP's C11 version publishes a bigger ring by a relaxed store; CDSChecker
+// found that in 2013, and libfork still has it.
 template <std::memory_order Published>
 class growing_deque {
 public:

@@ -34,32 +34,30 @@
 // An executor that is past its deadline destroys what is suspended (END1), children before the parents whose locals
 // they refer to. So each child that has not ended must be known to its parent:
 //
-//   FORK6  While the parent is suspended in the fork or call itself, the awaiter of that fork or call owns the child.
-//          When the parent goes on, the awaiter gives the child up: after a call, or when the child has taken its
-//          continuation back, because it has ended; otherwise the owner of the parent *registers* it, which is to link
-//          it into a list. A registered child leaves the list when it ends, before its frame is destroyed. Between the
-//          end of a child that hands over to its parent and the parent's going on nothing can intervene: a worker runs
-//          what it has been handed before it looks at anything else, the end of the executor included.
-//   FORK7  A child may end between its fork and its registration, on another worker than where the continuation is, or
-//          has been. It finds itself in no list, and says so by `early`; then the owner registers nothing. One mark is
-//          enough for all children: only one has neither taken back nor been registered, the one in whose fork the
-//          parent is suspended; and the owner takes the mark back before it goes on to the next. A registered child
-//          that takes back a continuation has taken that of a sibling's fork (FORK2): it leaves the list, and has that
-//          sibling registered (`taken`) as who takes a continuation away does. One that is not registered and takes
-//          back has taken its own: no other fork's is on a deque until it is registered.
-//   FORK8  Who destroys a suspended coroutine from outside (class frame, in task.hpp) destroys its registered children
-//          first, and they theirs. The child of the fork or call in which it is suspended goes with the awaiter: before
-//          the coroutine's locals as well. When that child has ended and the workers have left the continuation where
-//          it was, `early` tells the awaiter, and the record stays until then.
-// Children whose frames belong to somebody else (when_all's) are counted, and not registered.
+//   FORK6  `place_` names the child in whose fork or call the parent is suspended; that child belongs to the parent.
+//          Who is about to go on with the parent changes it before: a child that has taken the continuation back, or
+//          was called, and has ended, and who takes the continuation away. The latter *registers* the child that was
+//          named: links it into a list. A registered child leaves the list when it ends, before its frame is destroyed.
+//          Between the end of a child that hands over to its parent and the parent's going on nothing can intervene: a
+//          worker runs what it has been handed before it looks at anything else, the end of the executor included.
+//   FORK7  A child may end between its fork and its registration, on another worker than where the continuation is. It
+//          finds itself in no list, and says so by `early`; then who takes the continuation away registers nothing. One
+//          mark is enough for all children: only one has neither taken back nor been registered, the one that is named;
+//          and the mark is taken back before the parent goes on to the next. A registered child that takes back a
+//          continuation has taken that of a sibling's fork (FORK2): it leaves the list, and registers that sibling. One
+//          that is not registered and takes back has taken its own: no other fork's is on a deque until it is
+//          registered.
+//   FORK8  Who destroys a suspended coroutine from outside (class frame, in task.hpp) destroys its children first, the
+//          named and the registered ones, and they theirs.
+// Children whose frames belong to somebody else (when_all's) are counted, and neither named nor registered.
 //
 // The record is where all that stands which most forks do not need. It is made when a continuation is taken away for
 // the first time after a join, or by the child below that one, if that is faster; or for an exception. The join frees
 // it.
 //
-// `steals`, `taken` and the place of the parent are plain: only the owner of the parent touches them. Results and
-// exceptions reach the parent in one of three ways: by the same thread (taken back, or called), through the deque
-// (DEQ3), or by the arrival, which releases, and the join or the last arrival, which acquires.
+// `place_`, `steals` and the list's order are the owner's of the parent. Results and exceptions reach the parent in one
+// of three ways: by the same thread (taken back, or called), through the deque (DEQ3), or by the arrival, which
+// releases, and the join or the last arrival, which acquires.
 //
 // Rejected: a counter that each child decrements (when_all here before): an atomic operation and a shared cache line
 // for each child, although nearly all end as a call does. Rejected: pushing the children and going on with the parent:
@@ -79,17 +77,15 @@
 
 namespace brigade::detail {
 
-// A child's side; part of every promise.
+struct promise_base;
+
+// A child's side; part of every promise. The list is guarded by the parent's lock, and `continuation` says whether the
+// child is in it.
 class fork_child {
     friend class fork_state;
 
-    // The list is guarded by the parent's lock. Without the lock, the child itself looks whether it is registered: only
-    // the owner of the parent makes it so, before it forks again (FORK7), and only the child ends it. Its siblings
-    // change the value meanwhile.
-    [[nodiscard]] bool is_registered() const noexcept { return link_.load(std::memory_order_relaxed) != nullptr; }
-
-    fork_child* next_ = nullptr;
-    sync::atomic<fork_child**> link_{nullptr};  // what points to this; null: not registered
+    fork_child* next_;
+    fork_child** link_;  // what points to this
 };
 
 // A parent's side; part of every promise.
@@ -98,52 +94,43 @@ public:
     // The functions in this group are for the owner of the parent (FORK1).
 
     // The parent has forked or called since its last join.
-    [[nodiscard]] bool open() const noexcept { return place_ != nullptr; }
-    // Where the parent is suspended; it is about to fork or call.
-    void suspend_at(std::coroutine_handle<> parent) noexcept { place_ = parent.address(); }
-    [[nodiscard]] std::coroutine_handle<> parent() const noexcept {
-        return std::coroutine_handle<>::from_address(place_);
-    }
-    // The parent's continuation has been taken away.
-    void count_steal() noexcept;
-    // `child`, which has ended, has taken a continuation back.
-    void taken_back_by(fork_child& child) noexcept {
-        if (child.is_registered()) [[unlikely]] {
-            taken_back_from_sibling(child);
-        }
-    }
-    // The parent goes on where it has forked `child`, which may be gone (FORK6).
-    void go_on_beside(fork_child& child) noexcept {
-        if (has_record()) [[unlikely]] {
-            register_child(child);
-        }
-    }
+    [[nodiscard]] bool open() const noexcept { return place_ != closed; }
+    // The parent is suspended and is about to fork or call this child, which belongs to it from here on (FORK6); or
+    // some child that does not.
+    void suspend_in(promise_base& child) noexcept { place_ = reinterpret_cast<std::uintptr_t>(&child); }
+    void suspend_in_kept_child() noexcept { place_ = between; }
+    // The parent is about to go on: its continuation has been taken away.
+    void taken_away() noexcept;
+    // As above: `child`, which has ended, has taken back the continuation of its own fork, or was called.
+    void ended_in_place() noexcept { place_ = between; }
+    // As above: `child`, which has ended, has taken back that of a sibling's fork.
+    void taken_back_from_sibling(promise_base& child) noexcept;
     [[nodiscard]] bool must_wait() const noexcept { return has_record(); }
     // The parent is suspended in `w` and joins. False when all had arrived: it goes on. Otherwise it may be gone.
     [[nodiscard]] bool wait(waiter& w) noexcept;
     // Whom the last arrival resumes.
-    [[nodiscard]] waiter& joining() const noexcept { return *static_cast<waiter*>(place_); }
+    [[nodiscard]] waiter& joining() const noexcept { return *reinterpret_cast<waiter*>(place_ - waiting); }
+    // The parent has joined, and none of its children had to be waited for, nor threw.
+    void close() noexcept { place_ = closed; }
     // The parent has joined: as if nothing had been forked. Throws what the children threw.
     void finish_join() {
-        place_ = nullptr;
-        if (has_record()) [[unlikely]] {
+        place_ = closed;
+        if (has_record()) {
             end_record();
         }
     }
     // The parent is suspended, or at its end, and is about to be destroyed from outside (FORK8).
     void destroy_children() noexcept {
-        if (has_record()) [[unlikely]] {
-            destroy_registered();
+        if (open() || has_record()) [[unlikely]] {
+            destroy_named_and_registered();
         }
     }
-    // The parent is being destroyed where it has forked a child: whether that has ended.
-    [[nodiscard]] bool child_ended_early() noexcept { return has_record() && end_early(); }
 
     // For children that have not arrived (FORK4).
 
     void add_error(std::exception_ptr error) noexcept;
-    // `child` has ended, and has not taken back (FORK6, FORK7). For those that may be registered.
-    void leave(fork_child& child) noexcept;
+    // `child` has ended, and has not taken back (FORK6, FORK7). Not for those that somebody else owns.
+    void leave(promise_base& child) noexcept;
     // True for the last when the parent waits (FORK3).
     [[nodiscard]] bool arrive() noexcept;
 
@@ -161,14 +148,19 @@ private:
     [[nodiscard]] bool has_record() const noexcept { return record_.load(std::memory_order_relaxed) != nullptr; }
     [[nodiscard]] record& get_record() noexcept;
     [[nodiscard]] std::unique_ptr<record> take_record() noexcept;
-    void taken_back_from_sibling(fork_child& child) noexcept;
-    void register_child(fork_child& child) noexcept;
+    [[nodiscard]] promise_base* named() const noexcept;
+    void register_named(record& r) noexcept;
     void end_record();
-    void destroy_registered() noexcept;
-    bool end_early() noexcept;
+    void destroy_named_and_registered() noexcept;
     void drop_record() noexcept;
 
-    void* place_ = nullptr;  // while open: the parent's frame, or the waiter while it waits in the join
+    // What place_ is; or the address of the child that it names; or of the waiter in which the parent waits, `waiting`
+    // bytes on.
+    static constexpr std::uintptr_t closed = 0;
+    static constexpr std::uintptr_t between = 1;
+    static constexpr std::uintptr_t waiting = 2;
+
+    std::uintptr_t place_ = closed;
     sync::atomic<record*> record_{nullptr};
 };
 
@@ -176,50 +168,65 @@ private:
 class caller {
 public:
     enum class kind : std::uintptr_t {
-        awaits,       // nothing is counted; the frame belongs to the awaiter
-        called,       // the parent is suspended and goes on at once
-        forked,       // the parent is on a deque, or runs, or waits
-        forked_kept,  // as forked, but the parent owns the frame and fetches result and exception itself
+        awaits,  // nothing is counted; the frame belongs to the awaiter
+        called,  // the parent is suspended and goes on at once
+        forked,  // the parent is on a deque, or runs, or waits
+        kept,    // as forked, but somebody else owns the frame and fetches result and exception there
     };
 
-    caller() = default;
-    static caller awaiting(std::coroutine_handle<> parent) noexcept { return caller(parent.address(), kind::awaits); }
-    static caller parent(fork_state& state, kind how) noexcept { return caller(&state, how); }
+    // What it was when somebody looked.
+    class seen {
+    public:
+        explicit seen(std::uintptr_t word) noexcept : word_(word) {}
 
-    [[nodiscard]] kind how() const noexcept {
-        return static_cast<kind>(reinterpret_cast<std::uintptr_t>(tagged_) & tag);
+        [[nodiscard]] kind how() const noexcept { return static_cast<kind>(word_ & kind_bits); }
+        // Only for a caller that awaits.
+        [[nodiscard]] std::coroutine_handle<> awaiting() const noexcept {
+            return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(word_));
+        }
+        // Only for the others.
+        [[nodiscard]] fork_state& parent() const noexcept {
+            return *reinterpret_cast<fork_state*>(word_ & ~(kind_bits | registered));
+        }
+        // As parent(), for one that is_unregistered(how).
+        [[nodiscard]] fork_state& parent_of(kind how) const noexcept {
+            return *reinterpret_cast<fork_state*>(word_ - static_cast<std::uintptr_t>(how));
+        }
+        [[nodiscard]] bool is_registered() const noexcept { return (word_ & registered) != 0; }
+        // Whether it is of that kind and not registered.
+        [[nodiscard]] bool is_unregistered(kind how) const noexcept {
+            return (word_ & (kind_bits | registered)) == static_cast<std::uintptr_t>(how);
+        }
+
+    private:
+        std::uintptr_t word_;
+    };
+
+    // Before the coroutine runs; who resumes it synchronizes, if need be.
+    void set_awaiting(std::coroutine_handle<> parent) noexcept {
+        word_.store(reinterpret_cast<std::uintptr_t>(parent.address()), std::memory_order_relaxed);
     }
-    // Only for a caller that awaits, whose tag is 0.
-    [[nodiscard]] std::coroutine_handle<> awaiting() const noexcept {
-        return std::coroutine_handle<>::from_address(tagged_);
+    void set_parent(fork_state& state, kind how) noexcept {
+        word_.store(reinterpret_cast<std::uintptr_t>(&state) + static_cast<std::uintptr_t>(how),
+                    std::memory_order_relaxed);
     }
-    // Only for the others.
-    [[nodiscard]] fork_state& parent() const noexcept {
-        return *reinterpret_cast<fork_state*>(tagged_ - static_cast<std::uintptr_t>(how()));
+    // With the parent's lock.
+    void set_registered(bool is) noexcept {
+        const std::uintptr_t before = word_.load(std::memory_order_relaxed);
+        word_.store(is ? before | registered : before & ~registered, std::memory_order_relaxed);
     }
+
+    // The coroutine itself, or with the parent's lock. Without the lock, only the owner of the parent registers the
+    // coroutine, before it forks again (FORK7), and only the coroutine ends that, or who destroys it.
+    [[nodiscard]] seen get() const noexcept { return seen(word_.load(std::memory_order_relaxed)); }
 
 private:
-    static constexpr std::uintptr_t tag = 3;
-    static_assert(alignof(fork_state) > tag);
+    static constexpr std::uintptr_t kind_bits = 3;
+    static constexpr std::uintptr_t registered = 4;
+    static_assert(alignof(fork_state) > (kind_bits | registered));
 
-    caller(void* address, kind how) noexcept
-        : tagged_(static_cast<std::byte*>(address) + static_cast<std::uintptr_t>(how)) {}
-
-    std::byte* tagged_ = nullptr;
+    sync::atomic<std::uintptr_t> word_{0};
 };
-
-// Not inlined, as they ask for the calling thread's worker; see waiter.hpp.
-
-// Offers the continuation of the parent, which is suspended, to the calling worker and to thieves. Gives what runs next
-// on this thread: the child, or nothing when others are due first (WRK3). The parent may be gone when this returns.
-[[nodiscard]] std::coroutine_handle<> fork_out(fork_state& parent, std::coroutine_handle<> child) noexcept;
-
-// A forked child has ended. Gives the parent when the child has taken its continuation back, and so owns it; or null.
-[[nodiscard]] std::coroutine_handle<> take_back(fork_state& parent, fork_child& child) noexcept;
-
-// A forked child has ended and has not taken back. Gives what runs next on this thread, if anything. The parent may be
-// gone when this returns.
-[[nodiscard]] std::coroutine_handle<> arrive_at(fork_state& parent) noexcept;
 
 // A task ends with children that were not joined. `error` is what it ends with, or null.
 [[noreturn]] void end_unjoined(const std::exception_ptr& error) noexcept;

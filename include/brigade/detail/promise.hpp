@@ -5,7 +5,8 @@
 // ("symmetric transfer") into a jump at every optimisation level. GCC does so only when it optimises and no sanitizer
 // is in the way, so there the hand-over goes through the worker: await_suspend leaves the next coroutine in the
 // worker's transfer slot and returns to the loop that resumed it, which resumes the slot. One extra return and an
-// indirect call; transfer() below is the only place that knows.
+// indirect call; transfer() below is the only place that knows. A child that was forked or called, and has ended, hands
+// over through the slot with both compilers: it destroys itself on the way (hand_over(), fork_join.hpp).
 #pragma once
 
 #include <concepts>
@@ -15,6 +16,7 @@
 
 #include <brigade/detail/fork_join.hpp>
 #include <brigade/detail/frame_memory.hpp>
+#include <brigade/detail/worker_core.hpp>
 
 namespace brigade {
 class stop_source;
@@ -24,11 +26,15 @@ namespace brigade::detail {
 
 #if defined(__clang__)
 inline constexpr bool has_symmetric_transfer = true;
+// For a class that owns by a pointer: an argument of its type is passed in a register and is gone when the function
+// returns, so nothing of it stays in a coroutine's frame until the end of the statement.
+#define BRIGADE_TRIVIAL_ABI [[clang::trivial_abi]]
 #else
 inline constexpr bool has_symmetric_transfer = false;
+#define BRIGADE_TRIVIAL_ABI
 #endif
 
-// Puts `next` into the calling worker's transfer slot.
+// Puts `next` into the calling worker's transfer slot. Reports and terminates on any other thread.
 void set_transfer(std::coroutine_handle<> next) noexcept;
 
 // What await_suspend returns to let `next` run in place of the suspended coroutine. Workers only.
@@ -41,96 +47,103 @@ inline std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
     }
 }
 
-struct promise_base : fork_child {
+struct promise_base : fork_child, fork_state {
     // Where the frames of all coroutines of the runtime are kept.
     static void* operator new(std::size_t size) { return allocate_frame(size); }
     static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
-    caller continuation;          // goes on when this coroutine has ended
-    stop_source* stop = nullptr;  // inherited from whoever awaits this coroutine
-    fork_state forks;             // its children
+    [[nodiscard]] static promise_base& of(fork_state& state) noexcept { return static_cast<promise_base&>(state); }
+    [[nodiscard]] std::coroutine_handle<> handle() noexcept {
+        return std::coroutine_handle<promise_base>::from_promise(*this);
+    }
+
+    caller continuation;  // goes on when this coroutine has ended
+    stop_source* stop;    // inherited from whoever awaits this coroutine
 };
 
-// A registered child is destroyed by its promise_base alone (FORK8). Its frame begins two pointers before its promise,
-// unless that is aligned more strictly than frames are.
+// A coroutine of the runtime: from its promise an awaited operation inherits the stop source. Parents and children know
+// each other by their promise_base alone; a frame begins two pointers before its promise, unless that is aligned more
+// strictly than frames are.
 template <class P>
-inline constexpr bool may_be_registered =
-    std::derived_from<P, promise_base> && alignof(P) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+concept runtime_promise = std::derived_from<P, promise_base> && alignof(P) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 static_assert(2 * sizeof(void*) % __STDCPP_DEFAULT_NEW_ALIGNMENT__ == 0);
 
-// A coroutine of the runtime: from its promise an awaited operation inherits the stop source.
-template <class P>
-concept runtime_promise = std::derived_from<P, promise_base>;
-
-// Makes `child` one of the children of `parent`, which is suspended.
-inline void attach(std::coroutine_handle<> parent, promise_base& parents, promise_base& childs,
-                   caller::kind how) noexcept {
-    parents.forks.suspend_at(parent);
-    childs.continuation = caller::parent(parents.forks, how);
-    childs.stop = parents.stop;
-}
-
-// What await_suspend returns to run the child and to offer the parent's continuation, after which the parent may be
-// gone.
-inline std::coroutine_handle<> fork_from(std::coroutine_handle<> parent, promise_base& parents,
-                                         std::coroutine_handle<> child, promise_base& childs,
-                                         caller::kind how) noexcept {
-    attach(parent, parents, childs, how);
-    const std::coroutine_handle<> next = fork_out(parents.forks, child);
+// What await_suspend returns to run `child`, one that the suspended `parent` calls, forks, or forks and keeps. After a
+// fork the parent may be gone.
+[[gnu::always_inline]] inline std::coroutine_handle<> run_child(promise_base& parent, promise_base& child,
+                                                                caller::kind how) noexcept {
+    if (how == caller::kind::kept) {
+        parent.suspend_in_kept_child();
+    } else {
+        parent.suspend_in(child);
+    }
+    child.continuation.set_parent(parent, how);
+    child.stop = parent.stop;
+    if (how == caller::kind::called) {
+        return transfer(child.handle());
+    }
+    worker_core* const worker = worker_core::current();
+    if (worker == nullptr) [[unlikely]] {
+        end_for_want_of_worker();
+    }
+    const std::coroutine_handle<> next = worker->fork(parent.as_item(), child.handle());
     return next ? transfer(next) : std::noop_coroutine();
 }
 
-struct final_awaiter {
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
+// Throws std::logic_error: `operation` was to run a task that is none.
+[[noreturn]] void refuse_empty_task(const char* operation);
 
-    template <runtime_promise P>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> finished) const noexcept {
-        if (finished.promise().forks.open()) [[unlikely]] {
-            end_unjoined(finished.promise().take_exception());
-        }
-        const caller next = finished.promise().continuation;
-        switch (next.how()) {
-            case caller::kind::awaits:
-                return transfer(next.awaiting());
-            case caller::kind::called:
-                leave(finished, next.parent());
-                return transfer(next.parent().parent());
-            case caller::kind::forked:
-                return end_fork<true>(finished, next.parent());
-            case caller::kind::forked_kept:
-                return end_fork<false>(finished, next.parent());
-        }
-        std::unreachable();
+// A child has ended that cannot hand over as most do: gives what runs next on this thread. Destroys its frame, unless
+// somebody else owns that. The parent may be gone when this returns.
+[[nodiscard]] std::coroutine_handle<> end_child(promise_base& child) noexcept;
+
+// Whether a coroutine that has ended is a child that hands over to its parent at once: then the parent stands in the
+// worker's transfer slot, and the coroutine destroys itself by flowing off its end.
+[[nodiscard, gnu::always_inline]] inline bool hand_over(promise_base& ended) noexcept {
+    if (ended.open()) [[unlikely]] {
+        end_unjoined(nullptr);
     }
+    const caller::seen next = ended.continuation.get();
+    worker_core* const worker = worker_core::current();
+    if (worker == nullptr) [[unlikely]] {
+        return false;
+    }
+    if (next.is_unregistered(caller::kind::forked)) {
+        fork_state& parent = next.parent_of(caller::kind::forked);
+        if (!worker->take_back(parent.as_item())) [[unlikely]] {
+            return false;
+        }
+        parent.ended_in_place();
+        worker->transfer_to(promise_base::of(parent).handle());
+        return true;
+    }
+    if (next.is_unregistered(caller::kind::called)) {
+        fork_state& parent = next.parent_of(caller::kind::called);
+        parent.ended_in_place();
+        worker->transfer_to(promise_base::of(parent).handle());
+        return true;
+    }
+    return false;
+}
 
+// What a coroutine does when it has ended.
+class final_awaiter {
+public:
+    explicit final_awaiter(bool handed_over) noexcept : handed_over_(handed_over) {}
+    [[nodiscard]] bool await_ready() const noexcept { return handed_over_; }
+    template <runtime_promise P>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> ended) const noexcept {
+        const caller::seen next = ended.promise().continuation.get();
+        if (next.how() == caller::kind::awaits) {
+            return transfer(next.awaiting());
+        }
+        const std::coroutine_handle<> after = end_child(ended.promise());
+        return after ? transfer(after) : std::noop_coroutine();
+    }
     void await_resume() const noexcept {}
 
 private:
-    // This awaiter is part of the frame.
-    template <bool OwnsItself, class P>
-    static std::coroutine_handle<> end_fork(std::coroutine_handle<P> finished, fork_state& parent) noexcept {
-        if (const std::coroutine_handle<> next = take_back(parent, finished.promise())) [[likely]] {
-            if constexpr (OwnsItself) {
-                leave(finished, parent);
-            }
-            return transfer(next);
-        }
-        if constexpr (OwnsItself) {
-            parent.leave(finished.promise());
-            leave(finished, parent);
-        }
-        const std::coroutine_handle<> next = arrive_at(parent);
-        return next ? transfer(next) : std::noop_coroutine();
-    }
-
-    // FORK5
-    template <class P>
-    static void leave(std::coroutine_handle<P> finished, fork_state& parent) noexcept {
-        if (finished.promise().failed()) [[unlikely]] {
-            parent.add_error(finished.promise().take_exception());
-        }
-        finished.destroy();
-    }
+    bool handed_over_;
 };
 
 }  // namespace brigade::detail

@@ -1,7 +1,7 @@
 // What a coroutine leaves behind: nothing yet, a value, or an exception.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -19,25 +19,6 @@ using stored =
                        std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>,
                                           std::remove_cv_t<T>>>;
 
-// Where else a T may be put: into a variable, or into an optional one for a T that cannot be made in advance.
-template <class T>
-struct result_place {
-    using direct = T*;
-    using optional = std::optional<T>*;
-};
-template <class T>
-struct result_place<T&> {
-    using direct = T**;
-    struct optional {};
-};
-template <class T>
-struct result_place<T&&> : result_place<T&> {};
-template <>
-struct result_place<void> {
-    struct direct {};
-    struct optional {};
-};
-
 // Ends the life of what `x` holds at the end of the scope.
 template <class X>
 class reset_at_exit {
@@ -51,72 +32,137 @@ private:
     X& x_;
 };
 
+// A std::variant costs a task that is awaited, forked or called twice as many instructions here.
 template <class T>
 class result {
 public:
+    result() noexcept {}
+    result(const result&) = delete;
+    result& operator=(const result&) = delete;
+    ~result() { destroy(holds_); }
+
+    // Only once.
     template <class... U>
     void set_value(U&&... value) {
-        if constexpr (!std::is_void_v<T>) {
-            if (outcome_.index() >= place_index) {
-                deliver(std::forward<U>(value)...);
-                return;
-            }
+        if constexpr (too_aligned) {
+            std::construct_at(&value_, std::make_unique<stored<T>>(std::forward<U>(value)...));
+        } else {
+            std::construct_at(&value_, std::forward<U>(value)...);
         }
-        outcome_.template emplace<value_index>(std::forward<U>(value)...);
+        holds_ = held::value;
     }
-    // The value is to go there as soon as it is set, and not to be kept here. An exception is kept all the same.
-    void deliver_to(result_place<T>::direct place) noexcept { outcome_.template emplace<place_index>(place); }
-    void deliver_to(result_place<T>::optional place) noexcept { outcome_.template emplace<optional_index>(place); }
+    // Not after set_value().
+    void set_exception(std::exception_ptr error) noexcept {
+        reset();
+        std::construct_at(&error_, std::move(error));
+        holds_ = held::error;
+    }
 
-    void set_exception(std::exception_ptr error) noexcept { outcome_.template emplace<error_index>(std::move(error)); }
-
-    [[nodiscard]] bool failed() const noexcept { return outcome_.index() == error_index; }
+    [[nodiscard]] bool failed() const noexcept { return holds_ == held::error; }
 
     // Moves the value out or rethrows. Only once, and only after one of the setters.
     T take() {
-        if (failed()) {
+        if (failed()) [[unlikely]] {
             std::rethrow_exception(take_exception());
         }
         if constexpr (!std::is_void_v<T>) {
-            return static_cast<T&&>(std::get<value_index>(outcome_));
+            return static_cast<T&&>(value());
         }
     }
-    void reset() noexcept { outcome_.template emplace<0>(); }
     // Moves the value out in the form it is kept.
-    stored<T> take_stored() { return std::move(std::get<value_index>(outcome_)); }
+    stored<T> take_stored() { return std::move(value()); }
     // Leaves the result empty. Only when failed().
     std::exception_ptr take_exception() noexcept {
-        std::exception_ptr error = std::move(*std::get_if<error_index>(&outcome_));
-        outcome_.template emplace<0>();
+        std::exception_ptr error = std::move(error_);
+        std::destroy_at(&error_);
+        holds_ = held::nothing;
         return error;
+    }
+    void reset() noexcept { destroy(std::exchange(holds_, held::nothing)); }
+
+private:
+    enum class held : std::uint8_t { nothing, value, error };
+
+    void destroy(held what) noexcept {
+        switch (what) {
+            case held::nothing:
+                break;
+            case held::value:
+                std::destroy_at(&value_);
+                break;
+            case held::error:
+                std::destroy_at(&error_);
+                break;
+        }
+    }
+
+    // A coroutine's frame, where most results are, is not aligned more strictly: then the value stands elsewhere.
+    static constexpr bool too_aligned = alignof(stored<T>) > __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
+    [[nodiscard]] stored<T>& value() noexcept {
+        if constexpr (too_aligned) {
+            return *value_;
+        } else {
+            return value_;
+        }
+    }
+
+    union {
+        std::conditional_t<too_aligned, std::unique_ptr<stored<T>>, stored<T>> value_;
+        std::exception_ptr error_;
+    };
+    held holds_ = held::nothing;
+};
+
+// Where else a coroutine may put its T: into a variable, or into an optional one for a T that cannot be made in
+// advance. For a reference, into a pointer.
+template <class T>
+class result_place {
+public:
+    using direct = T*;
+    using optional = std::optional<T>*;
+
+    result_place() = default;
+    explicit result_place(direct place) noexcept : place_(place), is_optional_(false) {}
+    explicit result_place(optional place) noexcept : place_(place), is_optional_(true) {}
+
+    explicit operator bool() const noexcept { return place_ != nullptr; }
+
+    // Only when there is one.
+    template <class U>
+    void deliver(U&& value) const {
+        if (is_optional_) {
+            static_cast<optional>(place_)->emplace(std::forward<U>(value));
+            return;
+        }
+        T& place = *static_cast<direct>(place_);
+        if constexpr (std::is_same_v<std::remove_cvref_t<U>, T> && std::is_assignable_v<T&, U>) {
+            place = std::forward<U>(value);
+        } else if constexpr (std::is_move_assignable_v<T>) {
+            place = static_cast<T>(std::forward<U>(value));
+        }
     }
 
 private:
-    static constexpr std::size_t value_index = 1;
-    static constexpr std::size_t error_index = 2;
-    static constexpr std::size_t place_index = 3;
-    static constexpr std::size_t optional_index = 4;
-
-    template <class U>
-    void deliver(U&& value) {
-        if (const auto* const place = std::get_if<place_index>(&outcome_)) {
-            if constexpr (std::is_reference_v<T>) {
-                **place = std::addressof(static_cast<T>(value));
-            } else if constexpr (std::is_same_v<std::remove_cvref_t<U>, T> && std::is_assignable_v<T&, U>) {
-                **place = std::forward<U>(value);
-            } else if constexpr (std::is_move_assignable_v<T>) {
-                **place = static_cast<T>(std::forward<U>(value));
-            }
-        } else if constexpr (!std::is_reference_v<T>) {
-            (*std::get_if<optional_index>(&outcome_))->emplace(std::forward<U>(value));
-        }
-    }
-
-    // Not std::expected: the state before the coroutine has finished is a third one.
-    struct nothing {};
-    std::variant<nothing, stored<T>, std::exception_ptr, typename result_place<T>::direct,
-                 typename result_place<T>::optional>
-        outcome_;
+    void* place_ = nullptr;
+    bool is_optional_;  // when there is one
 };
+template <class T>
+class result_place<T&> {
+public:
+    using direct = T**;
+
+    result_place() = default;
+    explicit result_place(direct place) noexcept : place_(place) {}
+    explicit operator bool() const noexcept { return place_ != nullptr; }
+    void deliver(T& value) const noexcept { *place_ = std::addressof(value); }
+
+private:
+    direct place_ = nullptr;
+};
+template <class T>
+class result_place<T&&> {};  // nothing forks these
+template <>
+class result_place<void> {};
 
 }  // namespace brigade::detail

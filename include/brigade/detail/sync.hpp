@@ -70,16 +70,17 @@ void yield_thread() noexcept;
 // A small number that the calling thread keeps and no other living or dead thread has: dealt in the order of asking.
 [[nodiscard]] unsigned this_thread_number() noexcept;
 
-// One pointer for each thread. A coroutine may suspend on one thread and go on on another, and a compiler may keep the
-// address of a thread-local variable across that: get() is called from functions that are not inlined into coroutines.
-template <class T>
+// One pointer for each thread, `initial` at first. get() may be inlined into coroutines, which suspend on one thread
+// and go on on another: GCC makes of each piece between two suspensions a function of its own before it optimises, and
+// Clang, from 16 on, takes the address of a thread-local variable anew after each.
+template <class T, T* initial = nullptr>
 class thread_pointer {
 public:
     [[nodiscard]] static T* get() noexcept { return value; }
     static void set(T* p) noexcept { value = p; }
 
 private:
-    static inline constinit thread_local T* value = nullptr;
+    static inline constinit thread_local T* value = initial;
 };
 
 // Has `last` called on the calling thread when it ends, after the destructors of its thread-local objects. From then on
@@ -99,12 +100,15 @@ template <class T>
 // side makes every running thread of the process pass a barrier (membarrier), so that the light side need only hold the
 // compiler. Where the system has no membarrier, and in sanitizer builds, both are plain fences.
 namespace internal {
-extern atomic<bool> light_fence_is_free;  // written once, before the first worker starts
+extern bool light_fence_is_free;  // written once, before anybody who uses the fences starts; an atomic costs more
+}
+// The light fence where it is free. False where it is not: no fence was made.
+inline bool asymmetric_fence_light_if_free() noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs: asymmetric_fence_heavy()
+    return internal::light_fence_is_free;
 }
 inline void asymmetric_fence_light() noexcept {
-    if (internal::light_fence_is_free.load(std::memory_order_relaxed)) [[likely]] {
-        std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs: asymmetric_fence_heavy()
-    } else {
+    if (!asymmetric_fence_light_if_free()) [[unlikely]] {
         std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs: asymmetric_fence_heavy()
     }
 }

@@ -13,7 +13,7 @@ namespace brigade::detail {
 class scheduler;
 
 // The scheduler of the calling worker, and the executor of the calling worker or blocking thread; null on any other
-// thread. Not inlined, because a thread-local address kept across a suspension would be the wrong thread's.
+// thread.
 [[nodiscard]] scheduler* current_scheduler() noexcept;
 [[nodiscard]] executor* current_executor() noexcept;
 

@@ -1,5 +1,5 @@
 // A white-box test: the work-stealing deque by itself.
-#include "executor/deque.hpp"
+#include <brigade/detail/deque.hpp>
 
 #include <algorithm>
 #include <atomic>

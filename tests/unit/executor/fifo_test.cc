@@ -1,5 +1,5 @@
 // A white-box test: the first-in, first-out queue by itself.
-#include "executor/fifo.hpp"
+#include <brigade/detail/fifo.hpp>
 
 #include <atomic>
 #include <cstddef>

@@ -320,10 +320,13 @@ inline void yield_thread(std::source_location where = std::source_location::curr
     return engine::the().current();
 }
 
-template <class T>
+template <class T, T* initial = nullptr>
 class thread_pointer {
 public:
-    [[nodiscard]] static T* get() noexcept { return static_cast<T*>(engine::the().thread_local_at(&key)); }
+    [[nodiscard]] static T* get() noexcept {
+        void* const set_before = engine::the().thread_local_at(&key);
+        return set_before == nullptr ? initial : static_cast<T*>(set_before);
+    }
     static void set(T* p) noexcept { engine::the().thread_local_at(&key) = p; }
 
 private:
@@ -343,6 +346,10 @@ template <class T>
 
 inline void asymmetric_fence_light(std::source_location where = std::source_location::current()) noexcept {
     engine::the().fence(operation::light_fence, std::memory_order_seq_cst, where);
+}
+inline bool asymmetric_fence_light_if_free(std::source_location where = std::source_location::current()) noexcept {
+    asymmetric_fence_light(where);
+    return true;
 }
 inline void asymmetric_fence_heavy(std::source_location where = std::source_location::current()) noexcept {
     engine::the().fence(operation::heavy_fence, std::memory_order_seq_cst, where);

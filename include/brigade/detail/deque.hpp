@@ -37,9 +37,8 @@
 
 #include <cstdint>
 
+#include <brigade/detail/fifo.hpp>
 #include <brigade/detail/sync.hpp>
-
-#include "executor/fifo.hpp"
 
 namespace brigade::detail {
 
@@ -50,16 +49,20 @@ public:
     using fifo::size;
 
     // Owner only. The newest item, or null.
-    void* pop() noexcept { return pop_at(newest()); }
+    void* pop() noexcept {
+        const std::int64_t bottom = newest();
+        void* const item = newest_ring_.slot(bottom).load(std::memory_order_relaxed);  // as in pop_if()
+        return pop_at(bottom) ? item : nullptr;
+    }
 
     // Owner only. Pops the newest item if it is this one, which is not null. False when it is another, or gone.
-    bool pop_if(const void* item) noexcept {
+    [[gnu::always_inline]] bool pop_if(const void* item) noexcept {
         const std::int64_t bottom = newest();
         // The owner's own store. Where the deque is empty it is an old item; then pop_at() finds that out.
-        if (ring_.load(std::memory_order_relaxed)->slot(bottom).load(std::memory_order_relaxed) != item) {
+        if (newest_ring_.slot(bottom).load(std::memory_order_relaxed) != item) {
             return false;
         }
-        return pop_at(bottom) != nullptr;
+        return pop_at(bottom);
     }
 
     // Any thread. The oldest item, or null when there is none.
@@ -85,25 +88,22 @@ private:
         return bottom_.load(std::memory_order_relaxed) - 1;  // the owner's own last store
     }
 
-    void* pop_at(std::int64_t bottom) noexcept {
+    // Whether the item at `bottom` is the owner's from here on. Relaxed: the owner pushed it.
+    [[gnu::always_inline]] bool pop_at(std::int64_t bottom) noexcept {
         // O1. pairs: the load of bottom in steal(): of a thief that finds an older item below it (DEQ3).
         bottom_.store(bottom, std::memory_order_release);
-        sync::asymmetric_fence_light();                           // O2; pairs: the heavy fence in steal()
-        std::int64_t top = top_.load(std::memory_order_relaxed);  // O3; the fence orders it
+        sync::asymmetric_fence_light();                                 // O2; pairs: the heavy fence in steal()
+        const std::int64_t top = top_.load(std::memory_order_relaxed);  // O3; the fence orders it
         sync::invariant("DEQ1", [&] { return top <= bottom + 1; });
-        if (top > bottom) {
-            bottom_.store(bottom + 1, std::memory_order_relaxed);  // empty: no thief gets past its compare-exchange
-            return nullptr;
-        }
-        void* item = ring_.load(std::memory_order_relaxed)->slot(bottom).load(std::memory_order_relaxed);
-        if (top == bottom) {
-            // The last item: race the thieves for it (DEQ1). Relaxed: the owner pushed it, and reads the slot no more.
-            if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_relaxed)) {
-                item = nullptr;
-            }
-            bottom_.store(bottom + 1, std::memory_order_relaxed);  // empty, as above
-        }
-        return item;
+        return top < bottom || race_for_last(top, bottom);
+    }
+
+    [[gnu::noinline]] bool race_for_last(std::int64_t top, std::int64_t bottom) noexcept {
+        // DEQ1. Relaxed: the owner pushed the item, and does not read the slot from here on.
+        const bool won = top == bottom && top_.compare_exchange_strong(top, top + 1, std::memory_order_relaxed);
+        // Empty: no thief gets past its compare-exchange.
+        bottom_.store(bottom + 1, std::memory_order_relaxed);
+        return won;
     }
 };
 

@@ -7,7 +7,8 @@
 //   RING1  An item is taken by exactly one: the one whose compare-exchange moved top past it. Top never goes back, so
 //          no two can move it past the same index.
 //   RING2  A slot is overwritten only after top has moved past the item in it, so a taker that read a wrong item fails
-//          its compare-exchange.
+//          its compare-exchange. The owner looks at top only when it has filled the slots that were free when it last
+//          looked: top only grows.
 //   RING3  A ring that was replaced stays readable until the queue goes: a taker may still hold it. Its live items
 //          never change, since the owner writes only to the newest ring.
 //   RING4  An item and what it points to are visible to its taker by the release of bottom that pushed it: bottom never
@@ -32,22 +33,18 @@ namespace brigade::detail {
 class fifo {
 public:
     explicit fifo(std::size_t initial_capacity = sync::sizes::first_ring) {
-        grow_to(std::bit_ceil(initial_capacity), nullptr, 0, 0);
+        grow_to(std::bit_ceil(initial_capacity), 0, 0);
     }
     fifo(const fifo&) = delete;
     fifo& operator=(const fifo&) = delete;
 
     // Owner only. May allocate.
-    void push(void* item) {
+    [[gnu::always_inline]] void push(void* item) {
         const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own last store
-        // pairs: the compare-exchange of take() and of deque::steal(); the slot that is overwritten was read (RING2).
-        const std::int64_t top = top_.load(std::memory_order_acquire);
-        ring* r = ring_.load(std::memory_order_relaxed);  // the owner's own last store
-        if (bottom - top > r->mask) {
-            r = grow_to(2 * (static_cast<std::size_t>(r->mask) + 1), r, top, bottom);
+        if (bottom >= limit_) [[unlikely]] {
+            make_room(bottom);
         }
-        sync::invariant("RING2", [&] { return top <= bottom && bottom - top <= r->mask; });
-        r->slot(bottom).store(item, std::memory_order_relaxed);  // published by the next line
+        newest_ring_.slot(bottom).store(item, std::memory_order_relaxed);  // published by the next line
         // pairs: the load of bottom in take() and deque::steal(), RING4.
         bottom_.store(bottom + 1, std::memory_order_release);
     }
@@ -76,16 +73,12 @@ public:
     }
 
 protected:
+    // Of how many slots, and where. Copied freely; the slots belong to the queue (RING3).
     struct ring {
-        explicit ring(std::size_t capacity)
-            : mask(static_cast<std::int64_t>(capacity) - 1), slots(new sync::atomic<void*>[capacity]) {}
+        [[nodiscard]] sync::atomic<void*>& slot(std::int64_t index) const noexcept { return slots[index & mask]; }
 
-        [[nodiscard]] sync::atomic<void*>& slot(std::int64_t index) const noexcept {
-            return slots[static_cast<std::size_t>(index & mask)];
-        }
-
-        std::int64_t mask;
-        std::unique_ptr<sync::atomic<void*>[]> slots;
+        std::int64_t mask = -1;
+        sync::atomic<void*>* slots = nullptr;
     };
 
     // The item at `top`, which lies below a bottom that the caller has acquired; or null, and the new top.
@@ -102,21 +95,46 @@ protected:
 
     alignas(sync::cache_line) sync::atomic<std::int64_t> top_{0};
     alignas(sync::cache_line) sync::atomic<std::int64_t> bottom_{0};
-    sync::atomic<ring*> ring_{nullptr};
+    ring newest_ring_;  // the owner's
 
 private:
-    ring* grow_to(std::size_t capacity, const ring* old, std::int64_t top, std::int64_t bottom) {
-        auto bigger = std::make_unique<ring>(capacity);
-        for (std::int64_t i = top; i < bottom; ++i) {
-            bigger->slot(i).store(old->slot(i).load(std::memory_order_relaxed), std::memory_order_relaxed);
+    struct kept_ring : ring {
+        explicit kept_ring(std::size_t capacity)
+            : ring{.mask = static_cast<std::int64_t>(capacity) - 1, .slots = nullptr},
+              memory(new sync::atomic<void*>[capacity]) {
+            slots = memory.get();
         }
-        ring* const r = bigger.get();
-        rings_.push_back(std::move(bigger));
-        ring_.store(r, std::memory_order_release);  // pairs: the load in take_at(); the copies above are visible
-        return r;
+        std::unique_ptr<sync::atomic<void*>[]> memory;
+    };
+
+    [[gnu::noinline]] void make_room(std::int64_t bottom) {
+        // pairs: the compare-exchange of take() and of deque::steal(); the slots that are overwritten were read
+        // (RING2).
+        const std::int64_t top = top_.load(std::memory_order_acquire);
+        sync::invariant("RING2", [&] { return top <= bottom && bottom - top <= newest_ring_.mask + 1; });
+        const auto capacity = static_cast<std::size_t>(newest_ring_.mask) + 1;
+        if (bottom - top > newest_ring_.mask) {
+            grow_to(2 * capacity, top, bottom);
+        } else {
+            limit_ = top + static_cast<std::int64_t>(capacity);
+        }
     }
 
-    std::vector<std::unique_ptr<ring>> rings_;  // RING3; all but the last are together no larger than the last
+    void grow_to(std::size_t capacity, std::int64_t top, std::int64_t bottom) {
+        auto bigger = std::make_unique<kept_ring>(capacity);
+        for (std::int64_t i = top; i < bottom; ++i) {
+            bigger->slot(i).store(newest_ring_.slot(i).load(std::memory_order_relaxed), std::memory_order_relaxed);
+        }
+        const kept_ring& r = *bigger;
+        rings_.push_back(std::move(bigger));
+        newest_ring_ = r;
+        limit_ = top + static_cast<std::int64_t>(capacity);
+        ring_.store(&r, std::memory_order_release);  // pairs: the load in take_at(); the copies above are visible
+    }
+
+    std::int64_t limit_ = 0;  // the owner's: RING2 lets it write the slots below without another look at top
+    sync::atomic<const ring*> ring_{nullptr};
+    std::vector<std::unique_ptr<kept_ring>> rings_;  // RING3; all but the last are together no larger than the last
 };
 
 }  // namespace brigade::detail
