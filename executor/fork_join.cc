@@ -78,9 +78,9 @@ fork_state::record& fork_state::get_record() noexcept {
     return *seen;
 }
 
-promise_base* fork_state::named() const noexcept {
-    constexpr std::uintptr_t marks = between | waiting;
-    return open() && (place_ & marks) == 0 ? reinterpret_cast<promise_base*>(place_) : nullptr;
+promise_base* fork_state::named() noexcept {
+    const bool waits = (reinterpret_cast<std::uintptr_t>(place_) & waiting) != 0;
+    return open() && place_ != between() && !waits ? reinterpret_cast<promise_base*>(place_) : nullptr;
 }
 
 // With the record's lock held.
@@ -89,7 +89,7 @@ void fork_state::register_named(record& r) noexcept {
     if (child != nullptr && !std::exchange(r.early, false)) {
         r.link(*child);
     }
-    place_ = between;
+    place_ = between();
 }
 
 void fork_state::taken_away() noexcept {
@@ -119,7 +119,7 @@ void fork_state::leave(promise_base& child) noexcept {
 }
 
 bool fork_state::wait(waiter& w) noexcept {
-    place_ = reinterpret_cast<std::uintptr_t>(&w) + waiting;
+    place_ = reinterpret_cast<std::byte*>(&w) + waiting;
     record& r = get_record();
     const std::int64_t steals = std::exchange(r.steals, 0);
     // pairs: arrive(); releases the parent to the last child, acquires the results of those that have arrived. From
@@ -172,7 +172,7 @@ void fork_state::destroy_named_and_registered() noexcept {
     if (child != nullptr && !(has_record() && get_record().early)) {
         destroy(*child);
     }
-    place_ = closed;
+    place_ = nullptr;
     if (!has_record()) {
         return;
     }

@@ -105,8 +105,8 @@ public:
             return false;
         }
         forks_ = &forks;
-        std::construct_at(&waiter_)->suspend(parent);
-        return forks.wait(waiter_);
+        std::construct_at(&waiting)->suspend(parent);
+        return forks.wait(waiting);
     }
     void await_resume() {
         if (forks_ != nullptr) [[unlikely]] {
@@ -117,7 +117,7 @@ public:
 private:
     fork_state* forks_;  // when it had to wait
     union {
-        waiter waiter_;
+        waiter waiting;
     };
 };
 

@@ -98,13 +98,12 @@ protected:
     ring newest_ring_;  // the owner's
 
 private:
-    struct kept_ring : ring {
+    struct kept_ring {
         explicit kept_ring(std::size_t capacity)
-            : ring{.mask = static_cast<std::int64_t>(capacity) - 1, .slots = nullptr},
-              memory(new sync::atomic<void*>[capacity]) {
-            slots = memory.get();
-        }
-        std::unique_ptr<sync::atomic<void*>[]> memory;
+            : slots(new sync::atomic<void*>[capacity]),
+              where{.mask = static_cast<std::int64_t>(capacity) - 1, .slots = slots.get()} {}
+        const std::unique_ptr<sync::atomic<void*>[]> slots;
+        const ring where;
     };
 
     [[gnu::noinline]] void make_room(std::int64_t bottom) {
@@ -123,9 +122,10 @@ private:
     void grow_to(std::size_t capacity, std::int64_t top, std::int64_t bottom) {
         auto bigger = std::make_unique<kept_ring>(capacity);
         for (std::int64_t i = top; i < bottom; ++i) {
-            bigger->slot(i).store(newest_ring_.slot(i).load(std::memory_order_relaxed), std::memory_order_relaxed);
+            bigger->where.slot(i).store(newest_ring_.slot(i).load(std::memory_order_relaxed),
+                                        std::memory_order_relaxed);
         }
-        const kept_ring& r = *bigger;
+        const ring& r = bigger->where;
         rings_.push_back(std::move(bigger));
         newest_ring_ = r;
         limit_ = top + static_cast<std::int64_t>(capacity);

@@ -94,15 +94,15 @@ public:
     // The functions in this group are for the owner of the parent (FORK1).
 
     // The parent has forked or called since its last join.
-    [[nodiscard]] bool open() const noexcept { return place_ != closed; }
+    [[nodiscard]] bool open() const noexcept { return place_ != nullptr; }
     // The parent is suspended and is about to fork or call this child, which belongs to it from here on (FORK6); or
     // some child that does not.
-    void suspend_in(promise_base& child) noexcept { place_ = reinterpret_cast<std::uintptr_t>(&child); }
-    void suspend_in_kept_child() noexcept { place_ = between; }
+    void suspend_in(promise_base& child) noexcept { place_ = reinterpret_cast<std::byte*>(&child); }
+    void suspend_in_kept_child() noexcept { place_ = between(); }
     // The parent is about to go on: its continuation has been taken away.
     void taken_away() noexcept;
     // As above: `child`, which has ended, has taken back the continuation of its own fork, or was called.
-    void ended_in_place() noexcept { place_ = between; }
+    void ended_in_place() noexcept { place_ = between(); }
     // As above: `child`, which has ended, has taken back that of a sibling's fork.
     void taken_back_from_sibling(promise_base& child) noexcept;
     [[nodiscard]] bool must_wait() const noexcept { return has_record(); }
@@ -111,10 +111,10 @@ public:
     // Whom the last arrival resumes.
     [[nodiscard]] waiter& joining() const noexcept { return *reinterpret_cast<waiter*>(place_ - waiting); }
     // The parent has joined, and none of its children had to be waited for, nor threw.
-    void close() noexcept { place_ = closed; }
+    void close() noexcept { place_ = nullptr; }
     // The parent has joined: as if nothing had been forked. Throws what the children threw.
     void finish_join() {
-        place_ = closed;
+        place_ = nullptr;
         if (has_record()) {
             end_record();
         }
@@ -148,19 +148,19 @@ private:
     [[nodiscard]] bool has_record() const noexcept { return record_.load(std::memory_order_relaxed) != nullptr; }
     [[nodiscard]] record& get_record() noexcept;
     [[nodiscard]] std::unique_ptr<record> take_record() noexcept;
-    [[nodiscard]] promise_base* named() const noexcept;
+    [[nodiscard]] promise_base* named() noexcept;
     void register_named(record& r) noexcept;
     void end_record();
     void destroy_named_and_registered() noexcept;
     void drop_record() noexcept;
 
-    // What place_ is; or the address of the child that it names; or of the waiter in which the parent waits, `waiting`
-    // bytes on.
-    static constexpr std::uintptr_t closed = 0;
-    static constexpr std::uintptr_t between = 1;
-    static constexpr std::uintptr_t waiting = 2;
+    // What place_ is between a fork and the next, or the join.
+    [[nodiscard]] std::byte* between() noexcept { return reinterpret_cast<std::byte*>(this); }
+    static constexpr std::size_t waiting = 1;
 
-    std::uintptr_t place_ = closed;
+    // Null; between(); the address of the child that it names; or that of the waiter in which the parent waits,
+    // `waiting` bytes on.
+    std::byte* place_ = nullptr;
     sync::atomic<record*> record_{nullptr};
 };
 
@@ -177,43 +177,44 @@ public:
     // What it was when somebody looked.
     class seen {
     public:
-        explicit seen(std::uintptr_t word) noexcept : word_(word) {}
+        explicit seen(std::byte* word) noexcept : word_(word) {}
 
-        [[nodiscard]] kind how() const noexcept { return static_cast<kind>(word_ & kind_bits); }
+        [[nodiscard]] kind how() const noexcept { return static_cast<kind>(bits() & kind_bits); }
         // Only for a caller that awaits.
         [[nodiscard]] std::coroutine_handle<> awaiting() const noexcept {
-            return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(word_));
+            return std::coroutine_handle<>::from_address(word_);
         }
         // Only for the others.
-        [[nodiscard]] fork_state& parent() const noexcept {
-            return *reinterpret_cast<fork_state*>(word_ & ~(kind_bits | registered));
-        }
+        [[nodiscard]] fork_state& parent() const noexcept { return *reinterpret_cast<fork_state*>(word_ - bits()); }
         // As parent(), for one that is_unregistered(how).
         [[nodiscard]] fork_state& parent_of(kind how) const noexcept {
             return *reinterpret_cast<fork_state*>(word_ - static_cast<std::uintptr_t>(how));
         }
-        [[nodiscard]] bool is_registered() const noexcept { return (word_ & registered) != 0; }
+        [[nodiscard]] bool is_registered() const noexcept { return (bits() & registered) != 0; }
         // Whether it is of that kind and not registered.
         [[nodiscard]] bool is_unregistered(kind how) const noexcept {
-            return (word_ & (kind_bits | registered)) == static_cast<std::uintptr_t>(how);
+            return bits() == static_cast<std::uintptr_t>(how);
         }
 
     private:
-        std::uintptr_t word_;
+        [[nodiscard]] std::uintptr_t bits() const noexcept {
+            return reinterpret_cast<std::uintptr_t>(word_) & (kind_bits | registered);
+        }
+
+        std::byte* word_;
     };
 
     // Before the coroutine runs; who resumes it synchronizes, if need be.
     void set_awaiting(std::coroutine_handle<> parent) noexcept {
-        word_.store(reinterpret_cast<std::uintptr_t>(parent.address()), std::memory_order_relaxed);
+        word_.store(static_cast<std::byte*>(parent.address()), std::memory_order_relaxed);
     }
     void set_parent(fork_state& state, kind how) noexcept {
-        word_.store(reinterpret_cast<std::uintptr_t>(&state) + static_cast<std::uintptr_t>(how),
-                    std::memory_order_relaxed);
+        word_.store(reinterpret_cast<std::byte*>(&state) + static_cast<std::uintptr_t>(how), std::memory_order_relaxed);
     }
     // With the parent's lock.
     void set_registered(bool is) noexcept {
-        const std::uintptr_t before = word_.load(std::memory_order_relaxed);
-        word_.store(is ? before | registered : before & ~registered, std::memory_order_relaxed);
+        std::byte* const before = word_.load(std::memory_order_relaxed);
+        word_.store(is ? before + registered : before - registered, std::memory_order_relaxed);
     }
 
     // The coroutine itself, or with the parent's lock. Without the lock, only the owner of the parent registers the
@@ -225,7 +226,7 @@ private:
     static constexpr std::uintptr_t registered = 4;
     static_assert(alignof(fork_state) > (kind_bits | registered));
 
-    sync::atomic<std::uintptr_t> word_{0};
+    sync::atomic<std::byte*> word_{nullptr};
 };
 
 // A task ends with children that were not joined. `error` is what it ends with, or null.

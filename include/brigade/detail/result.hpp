@@ -45,16 +45,16 @@ public:
     template <class... U>
     void set_value(U&&... value) {
         if constexpr (too_aligned) {
-            std::construct_at(&value_, std::make_unique<stored<T>>(std::forward<U>(value)...));
+            std::construct_at(&kept, std::make_unique<stored<T>>(std::forward<U>(value)...));
         } else {
-            std::construct_at(&value_, std::forward<U>(value)...);
+            std::construct_at(&kept, std::forward<U>(value)...);
         }
         holds_ = held::value;
     }
     // Not after set_value().
-    void set_exception(std::exception_ptr error) noexcept {
+    void set_exception(std::exception_ptr e) noexcept {
         reset();
-        std::construct_at(&error_, std::move(error));
+        std::construct_at(&error, std::move(e));
         holds_ = held::error;
     }
 
@@ -73,10 +73,10 @@ public:
     stored<T> take_stored() { return std::move(value()); }
     // Leaves the result empty. Only when failed().
     std::exception_ptr take_exception() noexcept {
-        std::exception_ptr error = std::move(error_);
-        std::destroy_at(&error_);
+        std::exception_ptr taken = std::move(error);
+        std::destroy_at(&error);
         holds_ = held::nothing;
-        return error;
+        return taken;
     }
     void reset() noexcept { destroy(std::exchange(holds_, held::nothing)); }
 
@@ -88,10 +88,10 @@ private:
             case held::nothing:
                 break;
             case held::value:
-                std::destroy_at(&value_);
+                std::destroy_at(&kept);
                 break;
             case held::error:
-                std::destroy_at(&error_);
+                std::destroy_at(&error);
                 break;
         }
     }
@@ -101,15 +101,15 @@ private:
 
     [[nodiscard]] stored<T>& value() noexcept {
         if constexpr (too_aligned) {
-            return *value_;
+            return *kept;
         } else {
-            return value_;
+            return kept;
         }
     }
 
     union {
-        std::conditional_t<too_aligned, std::unique_ptr<stored<T>>, stored<T>> value_;
-        std::exception_ptr error_;
+        std::conditional_t<too_aligned, std::unique_ptr<stored<T>>, stored<T>> kept;
+        std::exception_ptr error;
     };
     held holds_ = held::nothing;
 };

@@ -70,17 +70,17 @@ void yield_thread() noexcept;
 // A small number that the calling thread keeps and no other living or dead thread has: dealt in the order of asking.
 [[nodiscard]] unsigned this_thread_number() noexcept;
 
-// One pointer for each thread, `initial` at first. get() may be inlined into coroutines, which suspend on one thread
+// One pointer for each thread, `Initial` at first. get() may be inlined into coroutines, which suspend on one thread
 // and go on on another: GCC makes of each piece between two suspensions a function of its own before it optimises, and
 // Clang, from 16 on, takes the address of a thread-local variable anew after each.
-template <class T, T* initial = nullptr>
+template <class T, T* Initial = nullptr>
 class thread_pointer {
 public:
     [[nodiscard]] static T* get() noexcept { return value; }
     static void set(T* p) noexcept { value = p; }
 
 private:
-    static inline constinit thread_local T* value = initial;
+    static inline constinit thread_local T* value = Initial;
 };
 
 // Has `last` called on the calling thread when it ends, after the destructors of its thread-local objects. From then on

@@ -320,12 +320,12 @@ inline void yield_thread(std::source_location where = std::source_location::curr
     return engine::the().current();
 }
 
-template <class T, T* initial = nullptr>
+template <class T, T* Initial = nullptr>
 class thread_pointer {
 public:
     [[nodiscard]] static T* get() noexcept {
         void* const set_before = engine::the().thread_local_at(&key);
-        return set_before == nullptr ? initial : static_cast<T*>(set_before);
+        return set_before == nullptr ? Initial : static_cast<T*>(set_before);
     }
     static void set(T* p) noexcept { engine::the().thread_local_at(&key) = p; }
 
