@@ -233,8 +233,8 @@ void steal_beside_owner(benchmark::State& state) {
 }
 BENCHMARK(steal_beside_owner)->UseRealTime();
 
-// Medians, in seconds. "latency": from the call of unpark() until the other thread runs. "call": until unpark() returns.
-// The argument says how many microseconds the other one has slept.
+// Medians, in seconds. "latency": from the call of unpark() until the other thread runs. "call": until unpark()
+// returns. The argument says how many microseconds the other one has slept.
 void wake(benchmark::State& state) {
     parker bed;
     std::atomic<bool> stop{false};

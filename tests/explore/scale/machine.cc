@@ -214,7 +214,7 @@ machine::processor& machine::next_to_run() {
 void machine::set_horizon() noexcept {
     horizon_ = never;
     for (std::size_t place = 1; place < std::min<std::size_t>(3, queue_.size()); ++place) {
-        horizon_ = std::min(horizon_, key_of(*queue_[place]) + costs_.transfer);
+        horizon_ = std::min(horizon_, key_of(*queue_[place]) + lookahead);
     }
 }
 
@@ -264,7 +264,7 @@ void machine::wake(processor& p, picoseconds delay) {
     p.spent[index_of(activity::asleep)] += p.clock - p.asleep_since;
     p.waits_for = nullptr;
     enqueue(p);
-    horizon_ = std::min(horizon_, p.clock + costs_.transfer);
+    horizon_ = std::min(horizon_, p.clock + lookahead);
 }
 
 void machine::futex_wait(const void* word, bool holds_expected, picoseconds limit) {
@@ -322,7 +322,7 @@ unsigned machine::start_thread(std::function<void()> body) {
                                                   return std::move(next.context->handle);
                                               });
     enqueue(p);
-    horizon_ = std::min(horizon_, p.clock + costs_.transfer);
+    horizon_ = std::min(horizon_, p.clock + lookahead);
     return p.number;
 }
 

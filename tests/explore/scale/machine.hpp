@@ -2,8 +2,8 @@
 // time there, by a table of costs, and all of it happens on one thread of the system.
 //
 // Each thread has a processor, and each processor a clock. The one whose clock is least runs on, so that events happen
-// in the order of virtual time. To switch less often, one may run ahead of the others by as much as a cache line takes
-// to come: what it does meanwhile could not have reached them earlier anyway.
+// in the order of virtual time. To switch less often, one may run ahead of the others by about as much as a cache line
+// takes to come (`lookahead`): what it does meanwhile could not have reached them earlier anyway.
 //
 //   MCH1  Every execution is one of the sequentially consistent interleavings of the sources: the order of virtual time
 //         decides which, nothing else. Values are always the newest. The first simulation in a process is the same
@@ -124,6 +124,8 @@ public:
     static constexpr picoseconds never = INT64_MAX;
 
 private:
+    static constexpr picoseconds lookahead = 50'000;
+
     enum class state : std::uint8_t { ready, asleep, ended };
     struct fiber;
     struct processor {
