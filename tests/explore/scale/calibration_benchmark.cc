@@ -92,6 +92,19 @@ void read_modify_write(benchmark::State& state) {
 }
 BENCHMARK(read_modify_write);
 
+void push_take_back_and_fence(benchmark::State& state) {
+    sync::prepare_asymmetric_fences();
+    deque forked;
+    int item = 0;
+    forked.push(&item);
+    for (auto _ : state) {
+        forked.push(&item);
+        sync::full_fence();
+        benchmark::DoNotOptimize(forked.pop_if(&item));
+    }
+}
+BENCHMARK(push_take_back_and_fence);
+
 void look_at_clock(benchmark::State& state) {
     for (auto _ : state) {
         benchmark::DoNotOptimize(sync::clock::now());

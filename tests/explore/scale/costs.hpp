@@ -24,6 +24,7 @@ struct cost_table {
     picoseconds fence_first = 1'000'000;
     picoseconds fence_each = 100'000;
     picoseconds interruption = 500'000;
+    picoseconds light_fence = 0;  // which need not hold the processor
     picoseconds system_call = 200'000;  // a futex wait or wake that finds nothing to do
     picoseconds wake = 2'000'000;       // a futex wake that finds a sleeper: for the caller
     picoseconds latency = 5'000'000;    // from there until the sleeper runs
@@ -42,6 +43,7 @@ struct cost_table {
             {"fence_first", &cost_table::fence_first},
             {"fence_each", &cost_table::fence_each},
             {"interruption", &cost_table::interruption},
+            {"light_fence", &cost_table::light_fence},
             {"system_call", &cost_table::system_call},
             {"wake", &cost_table::wake},
             {"latency", &cost_table::latency},

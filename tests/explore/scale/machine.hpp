@@ -107,6 +107,7 @@ public:
         wait_for_turn();
         book(activity::accesses, costs_.locked);
     }
+    void light_fence() { book(activity::accesses, costs_.light_fence); }
     void heavy_fence();
     void read_clock() { book(activity::calls, costs_.clock); }
 

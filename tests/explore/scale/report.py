@@ -47,15 +47,22 @@ NO_WAKING = {"wake": 0, "latency": 0, "system_call": 0}
 NO_LINES = {"transfer": 0}
 # Not measured here: what machines without a hypervisor are said to take.
 BARE_METAL = {"fence_first": 1000, "interruption": 500, "wake": 1500, "latency": 5000}
+MAIN = "as calibrated"
+BARE = "interrupts as on bare metal"
+# Changes to the costs; a function is given the costs.
 VARIANTS = {
-    "as calibrated": {},
+    MAIN: {},
+    BARE: BARE_METAL,
     "heavy fences cost nothing": NO_FENCES,
+    "heavy fences interrupt nobody": {"interruption": 0},
+    "plain fences on both sides": lambda costs: {**NO_FENCES, "light_fence": costs["fence"], "fence_alone": costs["fence"]},
     "wake-ups cost nothing": NO_WAKING,
     "cache lines cost nothing": NO_LINES,
     "neither fences nor wake-ups": {**NO_FENCES, **NO_WAKING},
     "none of the three": {**NO_FENCES, **NO_WAKING, **NO_LINES},
-    "interrupts as on bare metal": BARE_METAL,
 }
+# Of which the whole curve is simulated; of the others, two numbers of workers.
+CURVES = (MAIN, BARE, "plain fences on both sides")
 ACTIVITIES = {
     "work": "work",
     "accesses": "scheduler's instructions",
@@ -146,7 +153,8 @@ class Simulation:
 
     def run(self, *arguments, costs=None):
         done = subprocess.run([self.program, *map(str, arguments),
-                               *(f"{name}={value:.4f}" for name, value in (costs or {}).items())],
+                               *(f"{name}={value:.4f}" for name, value in (costs or {}).items()
+                                 if name != "fence")],
                               check=True, capture_output=True, text=True)
         return json.loads(done.stdout)
 
@@ -175,6 +183,8 @@ def costs_of(calibration, simulation):
     costs |= {"system_call": measured["futex_wake_without_sleeper"], "wake": wake["call"], "latency": wake["latency"],
               "clock": measured["look_at_clock"]}
     # What a fork that is taken back takes more than a call, and the door does not see.
+    # A variant's light fence.
+    costs["fence"] = measured["push_take_back_and_fence"] - measured["push_and_take_back"]
     loop = 1_000_000
     simulated = [simulation.run("loop", times, 1, *how, costs={**costs, "fork": 0, "work": 0})["makespan"] / times
                  for how in ([], ["call"])]
@@ -201,16 +211,21 @@ def middle(runs):
     return sorted(runs, key=lambda r: r["makespan"])[len(runs) // 2]
 
 
+def changes_of(variant, costs):
+    changes = VARIANTS[variant]
+    return changes(costs) if callable(changes) else changes
+
+
 def simulate_all(simulation, costs, work, sizes, workers, jobs):
     """({(variant, computation, P): outcome})."""
     keys = [(variant, name, p) for variant, changes in VARIANTS.items() for name in sizes
-            for p in (workers if variant in ("as calibrated", "interrupts as on bare metal") else workers[-3::2])]
+            for p in (workers if variant in CURVES else workers[-3::2])]
     keys += [(variant, name, 1) for variant in VARIANTS for name in sizes if (variant, name, 1) not in keys]
 
     def one(item):
         (variant, name, p), seed = item
         return simulation.run(name, sizes[name], p, f"seed={seed}", costs={**costs, "work": work[name],
-                                                                           **VARIANTS[variant]})
+                                                                           **changes_of(variant, costs)})
 
     items = [(key, seed) for key in sorted(keys, key=lambda k: -k[2]) for seed in range(SEEDS if key[2] > 1 else 1)]
     found = {}
@@ -257,6 +272,7 @@ COST_TEXTS = {
     "system_call": "a futex call that finds nothing to do: `futex_wake_without_sleeper`",
     "wake": "a futex call that wakes a sleeper: `wake/200`, \"call\"",
     "latency": "from that call until the sleeper runs: `wake/200`, \"latency\"",
+    "fence": "a full fence: `push_take_back_and_fence` less `push_and_take_back`; for the variant with plain fences",
     "clock": "a look at the clock: `look_at_clock`",
     "fork": "a fork that is taken back, more than a call and its accesses: `by_fork/loop` less `by_call/loop`",
 }
@@ -279,7 +295,7 @@ def sections(calibration, costs, work, checked, sizes, workers, found):
     out["check"] = table(["computation", "workers", "measured", "predicted", "difference"],
                          [(f"{name}({size})", p, time_text(real), time_text(predicted), f"{predicted / real - 1:+.1%}")
                           for name, size, p, real, predicted in checked])
-    for title, variant in (("prediction", "as calibrated"), ("bare_metal", "interrupts as on bare metal")):
+    for title, variant in (("prediction", MAIN), ("bare_metal", BARE)):
         rows = []
         for p in workers:
             row = [p]
@@ -300,16 +316,16 @@ def sections(calibration, costs, work, checked, sizes, workers, found):
         row = [text]
         for name in sizes:
             for p in ablated:
-                o = found["as calibrated", name, p]
+                o = found[MAIN, name, p]
                 row.append(f"{o['spent'][key] / (p * o['makespan']):.1%}")
         shares.append(row)
     for key in ("fences", "wakeups"):
         shares.append([f"{'heavy fences' if key == 'fences' else 'wake-ups'}, number"] +
-                      [found["as calibrated", name, p][key] for name in sizes for p in ablated])
+                      [found[MAIN, name, p][key] for name in sizes for p in ablated])
     out["shares"] = table(["share of the workers' time"] + [f"{name}, {p}" for name in sizes for p in ablated], shares)
     hot = {}
     for name in sizes:
-        o = found["as calibrated", name, most]
+        o = found[MAIN, name, most]
         for place, waited in o["waited_at"].items():
             hot.setdefault(place.removeprefix("./"), {})[name] = waited / (most * o["makespan"])
     hot = sorted(hot.items(), key=lambda item: -sum(item[1].values()))[:8]
@@ -355,22 +371,21 @@ def plot(sizes, workers, found):
 
     def speed_up(ax, name):
         ax.plot(workers, workers, "--", color="grey", label="ideal")
-        for variant, its in sorted({(v, tuple(p for p in workers if (v, name, p) in found)) for v in VARIANTS}):
-            if variant in ("cache lines cost nothing", "neither fences nor wake-ups"):
-                continue
+        for variant in VARIANTS:
+            its = [p for p in workers if (variant, name, p) in found]
             alone = found[variant, name, 1]["makespan"]
             ax.plot(its, [alone / found[variant, name, p]["makespan"] for p in its],
-                    "o-" if len(its) == len(workers) else "x:", markersize=4, label=variant)
+                    "o-" if variant in CURVES else "x:", markersize=4, label=variant)
 
     def steals(ax, name):
-        for variant in ("as calibrated", "interrupts as on bare metal"):
+        for variant in CURVES:
             ax.plot(workers, [found[variant, name, p]["stolen"] / p for p in workers], "o-", markersize=4,
                     label=variant)
 
     def shares(ax, name):
         base = [0.0] * len(workers)
         for key, text in ACTIVITIES.items():
-            share = [found["as calibrated", name, p]["spent"][key] / (p * found["as calibrated", name, p]["makespan"])
+            share = [found[MAIN, name, p]["spent"][key] / (p * found[MAIN, name, p]["makespan"])
                      for p in workers]
             top = [a + b for a, b in zip(base, share)]
             ax.fill_between(workers, base, top, label=text, linewidth=0)

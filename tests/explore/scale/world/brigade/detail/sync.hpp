@@ -287,7 +287,9 @@ template <class T>
     return *only;
 }
 
-inline void asymmetric_fence_light() noexcept {}
+inline void asymmetric_fence_light() noexcept {
+    machine::the().light_fence();
+}
 inline void asymmetric_fence_heavy() noexcept {
     machine::the().heavy_fence();
 }
