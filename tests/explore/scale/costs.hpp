@@ -1,5 +1,5 @@
-// What the operations of a simulated machine take. Measured by bench/calibration_benchmark.cc and
-// calibration_benchmark.cc; report.py makes this table of what those programs say.
+// What the operations of a simulated machine take. calibration_benchmark.cc measures it on a real one; report.py makes
+// this table of what that says, and docs/scale.md explains it.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct cost_table {
     picoseconds fence_first = 1'000'000;
     picoseconds fence_each = 100'000;
     picoseconds interruption = 500'000;
-    picoseconds light_fence = 0;  // which need not hold the processor
+    picoseconds light_fence = 0;        // which need not hold the processor
     picoseconds system_call = 200'000;  // a futex wait or wake that finds nothing to do
     picoseconds wake = 2'000'000;       // a futex wake that finds a sleeper: for the caller
     picoseconds latency = 5'000'000;    // from there until the sleeper runs

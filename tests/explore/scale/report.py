@@ -9,38 +9,34 @@
 Hand-written text in docs/scale.md stays: only what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is
 replaced.
 
-usage: report.py [--calibrate] [--size quick|normal|large] [--only NAME] [--workers N,N...] [--jobs N]
+usage: report.py [--calibrate | --recorded] [--size quick|normal|large] [--only NAME] [--workers N,N...] [--jobs N]
                  CALIBRATION_PROGRAM SIMULATE
 """
 
 import argparse
 import concurrent.futures
-import datetime
 import json
 import os
-import pathlib
-import platform
 import re
-import statistics
 import subprocess
 import sys
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
+from calibration import ROOT, Progress, calibrate
+
 PAGE = ROOT / "docs/scale.md"
 FOLDER = ROOT / "docs/scale"
 CALIBRATION = FOLDER / "calibration.json"
+PREDICTIONS = FOLDER / "predictions.json"
 
 WORKERS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 SIZES = {"quick": {"fib": 30, "uts": 10, "nqueens": 11},
-         "normal": {"fib": 35, "uts": 11, "nqueens": 13},
+         "normal": {"fib": 34, "uts": 11, "nqueens": 13},
          "large": {"fib": 39, "uts": 13, "nqueens": 14}}
 # As in calibration_benchmark.cc.
 CHECKED_SIZES = {"fib": 30, "uts": 10, "nqueens": 11}
 SEEDS = 3
 # The prediction for one and two workers must come as close as this to what was measured.
 TOLERANCE = 0.15
-REPETITIONS = 9
 
 NO_FENCES = {"fence_alone": 0, "fence_first": 0, "fence_each": 0, "interruption": 0}
 NO_WAKING = {"wake": 0, "latency": 0, "system_call": 0}
@@ -49,16 +45,18 @@ NO_LINES = {"transfer": 0}
 BARE_METAL = {"fence_first": 1000, "interruption": 500, "wake": 1500, "latency": 5000}
 MAIN = "as calibrated"
 BARE = "interrupts as on bare metal"
+NEITHER = "neither fences nor wake-ups"
 # Changes to the costs; a function is given the costs.
 VARIANTS = {
     MAIN: {},
     BARE: BARE_METAL,
     "heavy fences cost nothing": NO_FENCES,
     "heavy fences interrupt nobody": {"interruption": 0},
-    "plain fences on both sides": lambda costs: {**NO_FENCES, "light_fence": costs["fence"], "fence_alone": costs["fence"]},
+    "plain fences on both sides": lambda costs: {**NO_FENCES, "light_fence": costs["fence"],
+                                                 "fence_alone": costs["fence"]},
     "wake-ups cost nothing": NO_WAKING,
     "cache lines cost nothing": NO_LINES,
-    "neither fences nor wake-ups": {**NO_FENCES, **NO_WAKING},
+    NEITHER: {**NO_FENCES, **NO_WAKING},
     "none of the three": {**NO_FENCES, **NO_WAKING, **NO_LINES},
 }
 # Of which the whole curve is simulated; of the others, two numbers of workers.
@@ -73,73 +71,6 @@ ACTIVITIES = {
     "calls": "system calls",
     "asleep": "asleep",
 }
-
-
-class Progress:
-    """One line on a terminal that says how far things are."""
-
-    def __init__(self, what, total):
-        self.what, self.total, self.done, self.began = what, total, 0, time.monotonic()
-        self.show()
-
-    def step(self, note=""):
-        self.done += 1
-        self.show(note)
-
-    def show(self, note=""):
-        if sys.stderr.isatty():
-            end = "\n" if self.done >= self.total else ""
-            print(f"\r\033[K{self.what}: {self.done} of {self.total}, {time.monotonic() - self.began:.0f} s {note}", end=end,
-                  file=sys.stderr, flush=True)
-
-
-# ---------------------------------------------------------------------------------------------------------- calibration
-
-
-def take_the_machine():
-    """In the child: other programs wait meanwhile, if the system allows it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except PermissionError:
-        pass
-
-
-def run_benchmark(program, name):
-    done = subprocess.run([program, f"--benchmark_filter=^{re.escape(name)}$", "--benchmark_format=json",
-                           "--benchmark_min_time=0.1"], check=True, capture_output=True, text=True,
-                          preexec_fn=take_the_machine)
-    return json.loads(done.stdout)["benchmarks"][0]
-
-
-def calibrate(program):
-    listed = subprocess.run([program, "--benchmark_list_tests"], check=True, capture_output=True, text=True)
-    names = listed.stdout.split()
-    if os.geteuid() != 0:
-        print("report.py: without the right to real-time priority, leave the machine alone meanwhile", file=sys.stderr)
-    runs = {name: [] for name in names}
-    progress = Progress("calibrating", REPETITIONS * len(names))
-    for _ in range(REPETITIONS):
-        for name in names:
-            runs[name].append(run_benchmark(program, name))
-            progress.step(f"({name})")
-    measured = {}
-    for name, results in runs.items():
-        scale = {"ns": 1, "us": 1e3, "ms": 1e6}[results[0]["time_unit"]]
-        row = {"nanoseconds": statistics.median(r["real_time"] for r in results) * scale}
-        row |= {counter: statistics.median(r[counter] for r in results) * 1e9
-                for counter in ("call", "latency", "lost") if counter in results[0]}
-        measured[name] = {what: round(value, 3) for what, value in row.items()}
-    return {"date": datetime.date.today().isoformat(), "machine": machine_facts(), "repetitions": REPETITIONS,
-            "measured": measured}
-
-
-def machine_facts():
-    info = pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    model = re.search(r"^model name\s*: (.*)$", info, re.M)
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, check=False, capture_output=True,
-                            text=True).stdout.strip()
-    return {"processor": model[1] if model else platform.machine(), "processors": os.cpu_count(),
-            "virtual": " hypervisor" in info, "kernel": platform.release(), "commit": commit}
 
 
 # ----------------------------------------------------------------------------------------------------------- simulation
@@ -227,7 +158,8 @@ def simulate_all(simulation, costs, work, sizes, workers, jobs):
         return simulation.run(name, sizes[name], p, f"seed={seed}", costs={**costs, "work": work[name],
                                                                            **changes_of(variant, costs)})
 
-    items = [(key, seed) for key in sorted(keys, key=lambda k: -k[2]) for seed in range(SEEDS if key[2] > 1 else 1)]
+    items = [(key, seed) for key in sorted(keys, key=lambda k: -k[2])
+             for seed in range(SEEDS if key[0] == MAIN and key[2] > 1 else 1)]
     found = {}
     for (key, _), outcome in zip(items, in_parallel(one, items, jobs, "simulating")):
         found.setdefault(key, []).append(outcome)
@@ -249,7 +181,7 @@ def check(simulation, costs, work, calibration):
 
 
 def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "|".join("---" if i == 0 else "---:" for i in range(len(head))) + "|"]
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines)
 
@@ -307,8 +239,9 @@ def sections(calibration, costs, work, checked, sizes, workers, found):
         out[title] = table(["workers"] + [f"{name}({size}): {what}" for name, size in sizes.items()
                                           for what in ("speed-up", "steals a worker", "asleep")], rows)
     ablated = [p for p in workers if all(("wake-ups cost nothing", name, p) in found for name in sizes) and p > 1]
+    # Over one worker as calibrated: what is left out may have cost that one something as well.
     out["ablation"] = table(["speed-up"] + [f"{name}, {p}" for name in sizes for p in ablated],
-                            [[variant] + [f"{found[variant, name, 1]['makespan'] / found[variant, name, p]['makespan']:.1f}"
+                            [[variant] + [f"{found[MAIN, name, 1]['makespan'] / found[variant, name, p]['makespan']:.1f}"
                                           for name in sizes for p in ablated] for variant in VARIANTS])
     most = workers[-1]
     shares = []
@@ -325,11 +258,11 @@ def sections(calibration, costs, work, checked, sizes, workers, found):
     out["shares"] = table(["share of the workers' time"] + [f"{name}, {p}" for name in sizes for p in ablated], shares)
     hot = {}
     for name in sizes:
-        o = found[MAIN, name, most]
+        o = found[NEITHER, name, most]
         for place, waited in o["waited_at"].items():
             hot.setdefault(place.removeprefix("./"), {})[name] = waited / (most * o["makespan"])
     hot = sorted(hot.items(), key=lambda item: -sum(item[1].values()))[:8]
-    out["lines"] = table([f"waiting for cache lines on {most} workers"] + list(sizes),
+    out["lines"] = table([f"share of time, {most} workers"] + list(sizes),
                          [[f"`{source_text(place)}`"] + [f"{by.get(name, 0):.2%}" for name in sizes]
                           for place, by in hot])
     return out
@@ -348,11 +281,11 @@ def source_text(place):
 def plot(sizes, workers, found):
     import matplotlib
     matplotlib.use("Agg")
-    matplotlib.rcParams.update({"svg.hashsalt": "brigade", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
+    matplotlib.rcParams.update({"svg.hashsalt": "brigade", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
     from matplotlib import pyplot
 
     def figure(name, title, ylabel, draw, log=False):
-        fig, axes = pyplot.subplots(1, len(sizes), figsize=(3.6 * len(sizes), 3.4), layout="constrained")
+        fig, axes = pyplot.subplots(1, len(sizes), figsize=(3.6 * len(sizes), 4.2), layout="constrained")
         for ax, computation in zip([axes] if len(sizes) == 1 else axes, sizes):
             draw(ax, computation)
             ax.set_xscale("log", base=2)
@@ -365,15 +298,17 @@ def plot(sizes, workers, found):
             ax.set_xlabel("workers")
             ax.set_ylabel(ylabel)
         fig.suptitle(title)
-        (axes if len(sizes) == 1 else axes[0]).legend(fontsize=7)
+        handles, labels = (axes if len(sizes) == 1 else axes[0]).get_legend_handles_labels()
+        fig.legend(handles, labels, loc="lower center", ncols=4, fontsize=8)
+        fig.get_layout_engine().set(rect=(0, 0.17, 1, 0.83))
         fig.savefig(FOLDER / f"{name}.svg", metadata={"Date": None, "Creator": None})
         pyplot.close(fig)
 
     def speed_up(ax, name):
         ax.plot(workers, workers, "--", color="grey", label="ideal")
         for variant in VARIANTS:
-            its = [p for p in workers if (variant, name, p) in found]
-            alone = found[variant, name, 1]["makespan"]
+            its = [p for p in workers if (variant, name, p) in found and (p > 1 or variant in CURVES)]
+            alone = found[MAIN, name, 1]["makespan"]
             ax.plot(its, [alone / found[variant, name, p]["makespan"] for p in its],
                     "o-" if variant in CURVES else "x:", markersize=4, label=variant)
 
@@ -413,6 +348,7 @@ def main():
     parser.add_argument("--size", choices=SIZES, default="normal", help="others than normal write nothing")
     parser.add_argument("--only", choices=CHECKED_SIZES, help="one computation; writes nothing")
     parser.add_argument("--workers", default=",".join(map(str, WORKERS)))
+    parser.add_argument("--recorded", action="store_true", help="simulates nothing; from docs/scale/predictions.json")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     parser.add_argument("calibration_program")
     parser.add_argument("simulate")
@@ -428,13 +364,20 @@ def main():
     simulation = Simulation(arguments.simulate)
     costs, work = costs_of(calibration, simulation)
     checked = check(simulation, costs, work, calibration)
-    found = simulate_all(simulation, costs, work, sizes, workers, arguments.jobs)
-    parts = sections(calibration, costs, work, checked, sizes, workers, found)
-    if arguments.size != "normal" or arguments.only or workers != WORKERS:
-        print("\n\n".join(f"{name}:\n{text}" for name, text in parts.items()))
+    is_page = arguments.size == "normal" and not arguments.only and workers == WORKERS
+    if arguments.recorded:
+        found = {tuple(key): outcome for key, outcome in json.loads(PREDICTIONS.read_text(encoding="utf-8"))}
     else:
-        plot(sizes, workers, found)
+        found = simulate_all(simulation, costs, work, sizes, workers, arguments.jobs)
+        if is_page:
+            rows = [json.dumps([key, outcome]) for key, outcome in found.items()]
+            PREDICTIONS.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+    parts = sections(calibration, costs, work, checked, sizes, workers, found)
+    if is_page:
         write_page(parts)
+        plot(sizes, workers, found)
+    else:
+        print("\n\n".join(f"{name}:\n{text}" for name, text in parts.items()))
     wrong = [row for row in checked if abs(row[4] / row[3] - 1) > TOLERANCE]
     for name, size, p, real, predicted in wrong:
         print(f"report.py: {name}({size}) on {p} workers: predicted {time_text(predicted)}, measured {time_text(real)}",
