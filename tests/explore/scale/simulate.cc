@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr std::string_view usage =
+constexpr const char* usage =
     "usage: simulate COMPUTATION SIZE WORKERS [call] [seed=N] [COST=NANOSECONDS]...\n"
     "       simulate take_back TIMES\n"
     "Computations: fib, uts, nqueens, loop. `call` starts children without offering the parent to other workers.\n"
@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
             return 0;
         }
         if (argc < 4) {
-            std::fputs(usage.data(), stderr);
+            std::fputs(usage, stderr);
             return 2;
         }
         scale::cost_table costs;

@@ -22,7 +22,7 @@ struct outcome {
 
 // From the moment when the first worker begins until the result is there, with the others asleep at first. Throws
 // std::invalid_argument when there is no such computation.
-[[nodiscard]] outcome simulate(std::string_view computation, unsigned size, start_by how, unsigned workers,
+[[nodiscard]] outcome simulate(std::string_view name, unsigned size, start_by how, unsigned workers,
                                const cost_table& costs, std::uint64_t seed);
 
 // How many accesses it takes, one after the other, to push a continuation and take it back, and that so many times.
