@@ -3,7 +3,7 @@
 
 brigade_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 readonly brigade_root
-readonly brigade_packages=$brigade_root/bazel/packages.txt
+readonly brigade_packages=("$brigade_root/bazel/packages.txt" "$brigade_root/bazel/benchmark_packages.txt")
 
 # Progress goes to stderr: stdout belongs to the program that a script runs.
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -25,7 +25,7 @@ packages_in() {
         '['*']') group=${line:1:-1} ;;
         *) [[ " $* " != *" $group "* ]] || printf '%s\n' "$line" ;;
         esac
-    done <"$brigade_packages"
+    done < <(cat -- "${brigade_packages[@]}")
 }
 
 # missing_of PACKAGE...: those that are not installed.
