@@ -1,7 +1,7 @@
 // Unbalanced tree search (Olivier et al.: UTS: an unbalanced tree search benchmark, LCPC 2006): counts the nodes of a
 // random tree. As its tree T1, this is a geometric one: every node above the last level has k children with probability
-// 0.2 * 0.8^k, 4 on average. Where UTS hashes with SHA-1, a child's state here comes from SplitMix64, so that nearly all
-// the time is the runtime's; and a node has at most 32 children in place of 100 (0.08% would have more).
+// 0.2 * 0.8^k, 4 on average. Where UTS hashes with SHA-1, a child's state here comes from SplitMix64, so that nearly
+// all the time is the runtime's; and a node has at most 32 children in place of 100 (0.08% would have more).
 #pragma once
 
 #include <cstdint>
