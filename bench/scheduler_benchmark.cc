@@ -20,7 +20,8 @@ using brigade::task;
 // What one task waits for and another sets, in turns. Made of nothing but the public interface: set() resumes the
 // waiting task on the caller's stack, and that puts itself into the worker's queue at once, by a yield.
 //
-//     if (co_await event) {
+//     const bool has_suspended = co_await event;  // GCC 12 gets `if (co_await event)` wrong
+//     if (has_suspended) {
 //         co_await brigade::yield();
 //     }
 class event {
@@ -124,7 +125,8 @@ task<> yield_and_count(unsigned times, workloads::countdown& left) {
 }
 
 task<> pong(event& ping, event& answer) {
-    if (co_await ping) {
+    const bool has_suspended = co_await ping;
+    if (has_suspended) {
         co_await brigade::yield();
     }
     answer.set();
@@ -135,7 +137,8 @@ task<> ping(workloads::countdown& left) {
     event answer;
     const auto other = brigade::spawn(pong(ping, answer));
     ping.set();
-    if (co_await answer) {
+    const bool has_suspended = co_await answer;
+    if (has_suspended) {
         co_await brigade::yield();
     }
     left.one_ended();
@@ -158,7 +161,8 @@ task<> chain(unsigned more, workloads::countdown& left) {
 
 task<> wait_and_wake(event& own, event& others, unsigned times) {
     for (unsigned i = 0; i < times; ++i) {
-        if (co_await own) {
+        const bool has_suspended = co_await own;
+        if (has_suspended) {
             co_await brigade::yield();
         }
         others.set();
@@ -171,7 +175,8 @@ task<std::uint64_t> wake_and_wait(unsigned times) {
     auto other = brigade::spawn(wait_and_wake(others, own, times));
     for (unsigned i = 0; i < times; ++i) {
         others.set();
-        if (co_await own) {
+        const bool has_suspended = co_await own;
+        if (has_suspended) {
             co_await brigade::yield();
         }
     }

@@ -1,5 +1,5 @@
-// The scheduler suite on Boost.Asio: coroutines on a thread_pool, concurrent_channel between them. Asio has no handle to
-// join: the last task to end signals the main thread.
+// The scheduler suite on Boost.Asio: coroutines on a thread_pool, concurrent_channel between them. Asio has no handle
+// to join: the last task to end signals the main thread.
 #include <atomic>
 #include <cstdint>
 #include <exception>

@@ -24,6 +24,7 @@ struct description {
     unsigned reduced_size;  // for runtimes that cannot do that; 0: there is no such size
     unsigned small_size;    // milliseconds: to warm up, and for tests
     bool is_repeatable;     // run() may be called many times on the same input
+    double tolerance = 0;   // relative, where results of different compilers may differ
 };
 
 // Why a runtime does not run a work at all sizes, or not on several workers.

@@ -37,7 +37,7 @@ inline interval::halves interval::split() const noexcept {
 
 class integrate {
 public:
-    static constexpr description about{"fork_join", "integrate", 3'000, 0, 100, false};
+    static constexpr description about{"fork_join", "integrate", 3'000, 0, 100, false, 1e-9};
 
     explicit integrate(unsigned n) : n_(n) {}
     template <class Runtime>
@@ -49,7 +49,7 @@ public:
     // Not to the last bit: compilers differ in when they fuse a multiplication and an addition.
     [[nodiscard]] bool is_right() const {
         const double exact = n_ * n_ * (n_ * n_ + 2) / 4;
-        return std::abs(result_ - exact) < 1e-9 * exact;
+        return std::abs(result_ - exact) < about.tolerance * exact;
     }
     [[nodiscard]] double result() const { return result_; }
     [[nodiscard]] double items() const { return 0; }
