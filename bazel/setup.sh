@@ -1,9 +1,10 @@
-# Sourced by bazel/fetch, bazel/test, bazel/explore and .ci/run: installs the Debian packages they need, and finds Bazel.
+# Sourced by bazel/fetch, bazel/test, bazel/explore, bazel/sweep and .ci/run: installs the Debian packages they need,
+# and finds Bazel.
 # shellcheck shell=bash
 
 brigade_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 readonly brigade_root
-readonly brigade_packages=$brigade_root/bazel/packages.txt
+readonly brigade_packages=("$brigade_root/bazel/packages.txt" "$brigade_root/bazel/benchmark_packages.txt")
 
 # Progress goes to stderr: stdout belongs to the program that a script runs.
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -25,7 +26,7 @@ packages_in() {
         '['*']') group=${line:1:-1} ;;
         *) [[ " $* " != *" $group "* ]] || printf '%s\n' "$line" ;;
         esac
-    done <"$brigade_packages"
+    done < <(cat -- "${brigade_packages[@]}")
 }
 
 # missing_of PACKAGE...: those that are not installed.
@@ -94,7 +95,7 @@ record_versions() {
     local -a packages
     mapfile -t packages < <(packages_in build)
     compilers=$(fingerprint_of "${packages[@]}" libc6-dev libstdc++-12-dev)
-    mapfile -t packages < <(packages_in libraries examples)
+    mapfile -t packages < <(packages_in libraries examples openmp boost)
     libraries=$(fingerprint_of "${packages[@]}")
     local -a lines=(
         "# Written by bazel/setup.sh; stands for the versions of the packages that are installed."
