@@ -87,8 +87,8 @@ def _copied_sources(tool):
 def _build_go():
     folder = _copied_sources("go")
     has_avx2 = " avx2 " in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    _run(["/usr/bin/go", "build", "-o", "peer", "."], folder, GOAMD64="v3" if has_avx2 else "v1", GOTOOLCHAIN="local",
-         GOFLAGS="-mod=mod", GOPROXY="off", GOCACHE=str(BUILD / "go-cache"))
+    _run(["/usr/bin/go", "build", "-o", "peer", "."], folder, GOAMD64="v3" if has_avx2 else "v1", GOPROXY="off",
+         GOCACHE=str(BUILD / "go-cache"))
 
 
 def _build_cargo():

@@ -37,7 +37,7 @@ inline interval::halves interval::split() const noexcept {
 
 class integrate {
 public:
-    static constexpr description about{"fork_join", "integrate", 3'000, 0, 100, false, 1e-9};
+    static constexpr description about{"fork_join", "integrate", 3'000, 300, 100, false, 1e-9};
 
     explicit integrate(unsigned n) : n_(n) {}
     template <class Runtime>

@@ -79,7 +79,7 @@ private:
 
 class knapsack {
 public:
-    static constexpr description about{"fork_join", "knapsack", 34, 0, 16, false};
+    static constexpr description about{"fork_join", "knapsack", 34, 28, 16, false};
 
     explicit knapsack(unsigned count) : items_(count) {}
     template <class Runtime>

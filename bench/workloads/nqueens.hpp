@@ -28,7 +28,7 @@ template <std::size_t N>
 
 class nqueens {
 public:
-    static constexpr description about{"fork_join", "nqueens", 14, 0, 8, false};
+    static constexpr description about{"fork_join", "nqueens", 14, 11, 8, false};
 
     explicit nqueens(unsigned n) : n_(n), solutions_(n == 8 ? 92 : n == 11 ? 2'680 : 365'596) {
         if (n != 8 && n != 11 && n != 14) {

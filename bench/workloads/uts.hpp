@@ -34,7 +34,7 @@ struct tree_node {
 
 class uts {
 public:
-    static constexpr description about{"fork_join", "uts", 11, 0, 6, false};
+    static constexpr description about{"fork_join", "uts", 11, 9, 6, false};
 
     explicit uts(unsigned levels) : levels_(levels) {}
     template <class Runtime>
