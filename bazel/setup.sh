@@ -1,4 +1,5 @@
-# Sourced by bazel/fetch, bazel/test, bazel/explore and .ci/run: installs the Debian packages they need, and finds Bazel.
+# Sourced by bazel/fetch, bazel/test, bazel/explore, bazel/sweep and .ci/run: installs the Debian packages they need,
+# and finds Bazel.
 # shellcheck shell=bash
 
 brigade_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -94,7 +95,7 @@ record_versions() {
     local -a packages
     mapfile -t packages < <(packages_in build)
     compilers=$(fingerprint_of "${packages[@]}" libc6-dev libstdc++-12-dev)
-    mapfile -t packages < <(packages_in libraries examples)
+    mapfile -t packages < <(packages_in libraries examples openmp boost)
     libraries=$(fingerprint_of "${packages[@]}")
     local -a lines=(
         "# Written by bazel/setup.sh; stands for the versions of the packages that are installed."

@@ -1,261 +1,253 @@
-// What the scheduler's basic steps cost, by the names of tokio's scheduler suite, beside oneTBB doing the same work.
+// The scheduler suite on Brigade, which bench/workloads/scheduler.hpp describes.
 //
 //   bazel run --config=bench //bench:scheduler_benchmark
-//
-// The argument is the number of workers. "items_per_second" counts tasks, yields, round trips, or calls of fib.
 #include <atomic>
+#include <coroutine>
 #include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
 #include <vector>
-
-#include <benchmark/benchmark.h>
-#include <oneapi/tbb/task_arena.h>
-#include <oneapi/tbb/task_group.h>
 
 #include <brigade/brigade.hpp>
 
+#include "bench/workloads/scheduler.hpp"
+
 namespace {
 
-constexpr int tasks = 100'000;
-constexpr unsigned fib_argument = 30;
-constexpr int fib_calls = 2'692'537;
+using brigade::task;
 
-brigade::executor make_executor(const benchmark::State& state) {
-    return brigade::executor({.workers = static_cast<unsigned>(state.range(0))});
-}
+// What one task waits for and another sets, in turns. Made of nothing but the public interface: set() resumes the
+// waiting task on the caller's stack, and that puts itself into the worker's queue at once, by a yield.
+//
+//     const bool has_suspended = co_await event;  // GCC 12 gets `if (co_await event)` wrong
+//     if (has_suspended) {
+//         co_await brigade::yield();
+//     }
+class event {
+    class suspension;
 
-brigade::task<> nothing() {
+public:
+    suspension operator co_await() noexcept { return suspension(*this); }
+    void set() {
+        void* const waiting = state_.exchange(&is_set, std::memory_order_acq_rel);
+        if (waiting != nullptr) {
+            std::coroutine_handle<>::from_address(waiting).resume();
+        }
+    }
+
+private:
+    // Gives whether it has suspended.
+    class suspension {
+    public:
+        explicit suspension(event& e) noexcept : event_(e) {}
+        [[nodiscard]] bool await_ready() const noexcept {
+            return event_.state_.load(std::memory_order_acquire) == &is_set;
+        }
+        bool await_suspend(std::coroutine_handle<> waiting) noexcept {
+            void* expected = nullptr;
+            has_suspended_ = true;
+            if (event_.state_.compare_exchange_strong(expected, waiting.address(), std::memory_order_acq_rel)) {
+                return true;
+            }
+            has_suspended_ = false;
+            return false;
+        }
+        bool await_resume() const noexcept {
+            event_.state_.store(nullptr, std::memory_order_relaxed);  // the next set() comes after our own to the other
+            return has_suspended_;
+        }
+
+    private:
+        event& event_;
+        bool has_suspended_ = false;
+    };
+
+    static inline char is_set;
+
+    std::atomic<void*> state_{nullptr};
+};
+
+task<> nothing() {
     co_return;
 }
 
-brigade::task<> spawn_and_join() {
+task<> count(workloads::countdown& left) {
+    left.one_ended();
+    co_return;
+}
+
+task<> spawn_counting(unsigned size, workloads::countdown& left) {
+    for (unsigned i = 0; i < size; ++i) {
+        brigade::spawn(count(left)).detach();
+    }
+    co_return;
+}
+
+task<std::uint64_t> join_all(std::vector<brigade::join_handle<>>& handles) {
+    for (brigade::join_handle<>& handle : handles) {
+        co_await handle;
+    }
+    co_return handles.size();
+}
+
+task<std::uint64_t> spawn_and_join_all(unsigned size) {
     std::vector<brigade::join_handle<>> handles;
-    handles.reserve(tasks);
-    for (int i = 0; i < tasks; ++i) {
-        handles.push_back(brigade::spawn(nothing));
+    handles.reserve(size);
+    for (unsigned i = 0; i < size; ++i) {
+        handles.push_back(brigade::spawn(nothing()));
     }
-    for (brigade::join_handle<>& h : handles) {
-        co_await h;
+    for (brigade::join_handle<>& handle : handles) {
+        co_await handle;
+    }
+    co_return handles.size();
+}
+
+task<> yield_and_stall(const std::atomic<bool>& stopped) {
+    while (!stopped.load(std::memory_order_relaxed)) {
+        co_await brigade::yield();
+        workloads::spawn_many_remote_busy::stall();
     }
 }
 
-void spawn_many_local(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        executor.block_on(spawn_and_join);
-    }
-    state.SetItemsProcessed(state.iterations() * tasks);
-}
-
-// From a thread that is not a worker.
-void spawn_many_remote(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    std::vector<brigade::join_handle<>> handles;
-    handles.reserve(tasks);
-    for (auto _ : state) {
-        for (int i = 0; i < tasks; ++i) {
-            handles.push_back(executor.spawn(nothing));
-        }
-        executor.block_on([&handles]() -> brigade::task<> {
-            for (brigade::join_handle<>& h : handles) {
-                co_await h;
-            }
-        });
-        handles.clear();
-    }
-    state.SetItemsProcessed(state.iterations() * tasks);
-}
-
-void spawn_many_tbb(benchmark::State& state) {
-    oneapi::tbb::task_arena arena(static_cast<int>(state.range(0)));
-    for (auto _ : state) {
-        arena.execute([] {
-            oneapi::tbb::task_group group;
-            for (int i = 0; i < tasks; ++i) {
-                group.run([] {});
-            }
-            group.wait();
-        });
-    }
-    state.SetItemsProcessed(state.iterations() * tasks);
-}
-
-brigade::task<> yield_times(int times) {
-    for (int i = 0; i < times; ++i) {
+task<std::uint64_t> yield_times(unsigned times) {
+    for (unsigned i = 0; i < times; ++i) {
         co_await brigade::yield();
     }
+    co_return times;
 }
 
-void yield_one_task(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        executor.block_on(yield_times, tasks);
+task<> yield_and_count(unsigned times, workloads::countdown& left) {
+    for (unsigned i = 0; i < times; ++i) {
+        co_await brigade::yield();
     }
-    state.SetItemsProcessed(state.iterations() * tasks);
+    left.one_ended();
 }
 
-void yield_many(benchmark::State& state) {
-    constexpr int yielders = 200;
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        executor.block_on([]() -> brigade::task<> {
-            std::vector<brigade::task<>> all;
-            for (int i = 0; i < yielders; ++i) {
-                all.push_back(yield_times(tasks / yielders));
-            }
-            co_await brigade::when_all(std::move(all));
-        });
+task<> pong(event& ping, event& answer) {
+    const bool has_suspended = co_await ping;
+    if (has_suspended) {
+        co_await brigade::yield();
     }
-    state.SetItemsProcessed(state.iterations() * tasks);
+    answer.set();
 }
 
-// Each task spawns the next; the last one ends the measurement.
-brigade::task<> chain_to(int left, std::atomic<bool>& done) {
-    if (left == 0) {
-        done.store(true, std::memory_order_release);
-        done.notify_one();
-    } else {
-        brigade::spawn(chain_to, left - 1, std::ref(done)).detach();
+task<> ping(workloads::countdown& left) {
+    event ping;
+    event answer;
+    const auto other = brigade::spawn(pong(ping, answer));
+    ping.set();
+    const bool has_suspended = co_await answer;
+    if (has_suspended) {
+        co_await brigade::yield();
+    }
+    left.one_ended();
+}
+
+task<> ping_all(unsigned size, workloads::countdown& left) {
+    for (unsigned i = 0; i < size; ++i) {
+        brigade::spawn(ping(left)).detach();
     }
     co_return;
 }
 
-void chained_spawn(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        std::atomic<bool> done = false;
-        executor.spawn(chain_to, tasks, std::ref(done)).detach();
-        done.wait(false, std::memory_order_acquire);
+task<> chain(unsigned more, workloads::countdown& left) {
+    left.one_ended();
+    if (more > 0) {
+        brigade::spawn(chain(more - 1, left)).detach();
     }
-    state.SetItemsProcessed(state.iterations() * tasks);
+    co_return;
 }
 
-brigade::task<int> ready(int i) {
-    co_return i;
-}
-
-void await_ready_task(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(executor.block_on([]() -> brigade::task<std::int64_t> {
-            std::int64_t sum = 0;
-            for (int i = 0; i < tasks; ++i) {
-                sum += co_await ready(i);
-            }
-            co_return sum;
-        }));
+task<> wait_and_wake(event& own, event& others, unsigned times) {
+    for (unsigned i = 0; i < times; ++i) {
+        const bool has_suspended = co_await own;
+        if (has_suspended) {
+            co_await brigade::yield();
+        }
+        others.set();
     }
-    state.SetItemsProcessed(state.iterations() * tasks);
 }
 
-void count_calls(benchmark::State& state) {
-    state.SetItemsProcessed(state.iterations() * fib_calls);
-}
-
-brigade::task<std::uint64_t> fib(unsigned n) {
-    if (n < 2) {
-        co_return n;
+task<std::uint64_t> wake_and_wait(unsigned times) {
+    event own;
+    event others;
+    auto other = brigade::spawn(wait_and_wake(others, own, times));
+    for (unsigned i = 0; i < times; ++i) {
+        others.set();
+        const bool has_suspended = co_await own;
+        if (has_suspended) {
+            co_await brigade::yield();
+        }
     }
-    const auto both = co_await brigade::when_all(fib(n - 1), fib(n - 2));
-    co_return std::get<0>(both) + std::get<1>(both);
+    co_await other;
+    co_return times;
 }
 
-brigade::task<std::uint64_t> fib_by_fork(unsigned n) {
-    if (n < 2) {
-        co_return n;
+class brigade_runtime {
+public:
+    static constexpr std::string_view name = "brigade";
+    static std::string version() { return ""; }
+
+    explicit brigade_runtime(unsigned workers) : executor_({.workers = workers}) {}
+
+    std::uint64_t run(workloads::spawn_many_local /*work*/, unsigned size) {
+        left_.start(size);
+        executor_.spawn(spawn_counting(size, left_)).detach();
+        return left_.wait();
     }
-    std::uint64_t a = 0;
-    std::uint64_t b = 0;
-    co_await brigade::fork(a, fib_by_fork(n - 1));
-    co_await brigade::call(b, fib_by_fork(n - 2));
-    co_await brigade::join();
-    co_return a + b;
-}
-
-void fib_fork(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(executor.block_on(fib_by_fork, fib_argument));
+    std::uint64_t run(workloads::spawn_many_remote_idle /*work*/, unsigned size) { return spawn_from_outside(size); }
+    std::uint64_t run(workloads::spawn_many_remote_busy /*work*/, unsigned size) { return spawn_from_outside(size); }
+    void begin(workloads::spawn_many_remote_busy work) {
+        for (unsigned i = 0; i < work.busy_tasks_per_worker * executor_.worker_count(); ++i) {
+            busy_.push_back(executor_.spawn(yield_and_stall(stopped_)));
+        }
     }
-    count_calls(state);
-}
-
-// The same coroutines without forks: what is left are their frames and results.
-brigade::task<std::uint64_t> fib_by_await(unsigned n) {
-    if (n < 2) {
-        co_return n;
+    void end(workloads::spawn_many_remote_busy /*work*/) {
+        stopped_.store(true, std::memory_order_relaxed);
+        executor_.block_on(join_all(busy_));
     }
-    const std::uint64_t a = co_await fib_by_await(n - 1);
-    const std::uint64_t b = co_await fib_by_await(n - 2);
-    co_return a + b;
-}
-
-void fib_await(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(executor.block_on(fib_by_await, fib_argument));
+    std::uint64_t run(workloads::yield_many work, unsigned size) {
+        left_.start(work.tasks);
+        for (unsigned i = 0; i < work.tasks; ++i) {
+            executor_.spawn(yield_and_count(size, left_)).detach();
+        }
+        return left_.wait();
     }
-    count_calls(state);
-}
-
-void fib_when_all(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(executor.block_on(fib, fib_argument));
+    std::uint64_t run(workloads::ping_pong /*work*/, unsigned size) {
+        left_.start(size);
+        executor_.spawn(ping_all(size, left_)).detach();
+        return left_.wait();
     }
-    count_calls(state);
-}
-
-std::uint64_t fib_in_tbb(unsigned n) {
-    if (n < 2) {
-        return n;
+    std::uint64_t run(workloads::chained_spawn /*work*/, unsigned size) {
+        left_.start(size);
+        executor_.spawn(chain(size - 1, left_)).detach();
+        return left_.wait();
     }
-    std::uint64_t a = 0;
-    oneapi::tbb::task_group group;
-    group.run([&a, n] { a = fib_in_tbb(n - 1); });
-    const std::uint64_t b = fib_in_tbb(n - 2);
-    group.wait();
-    return a + b;
-}
-
-void fib_tbb(benchmark::State& state) {
-    oneapi::tbb::task_arena arena(static_cast<int>(state.range(0)));
-    for (auto _ : state) {
-        benchmark::DoNotOptimize(arena.execute([] { return fib_in_tbb(fib_argument); }));
+    std::uint64_t run(workloads::spawn_and_join /*work*/, unsigned size) {
+        return executor_.block_on(spawn_and_join_all(size));
     }
-    count_calls(state);
-}
+    std::uint64_t run(workloads::yield_alone /*work*/, unsigned size) { return executor_.block_on(yield_times(size)); }
+    std::uint64_t run(workloads::round_trip /*work*/, unsigned size) { return executor_.block_on(wake_and_wait(size)); }
 
-// One parent, many children that do nothing.
-brigade::task<> fork_in_a_loop() {
-    for (int i = 0; i < tasks; ++i) {
-        co_await brigade::fork(nothing());
+private:
+    std::uint64_t spawn_from_outside(unsigned size) {
+        handles_.clear();
+        for (unsigned i = 0; i < size; ++i) {
+            handles_.push_back(executor_.spawn(nothing()));
+        }
+        return executor_.block_on(join_all(handles_));
     }
-    co_await brigade::join();
-}
 
-void fork_loop(benchmark::State& state) {
-    brigade::executor executor = make_executor(state);
-    for (auto _ : state) {
-        executor.block_on(fork_in_a_loop);
-    }
-    state.SetItemsProcessed(state.iterations() * tasks);
-}
-
-void workers(benchmark::internal::Benchmark* b) {
-    b->ArgName("workers")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
-}
-
-BENCHMARK(spawn_many_local)->Apply(workers);
-BENCHMARK(spawn_many_remote)->Apply(workers);
-BENCHMARK(spawn_many_tbb)->Apply(workers);
-BENCHMARK(yield_one_task)->Apply(workers);
-BENCHMARK(yield_many)->Apply(workers);
-BENCHMARK(chained_spawn)->Apply(workers);
-BENCHMARK(await_ready_task)->Apply(workers);
-BENCHMARK(fork_loop)->Apply(workers);
-BENCHMARK(fib_await)->Apply(workers);
-BENCHMARK(fib_fork)->Apply(workers);
-BENCHMARK(fib_when_all)->Apply(workers);
-BENCHMARK(fib_tbb)->Apply(workers);
+    workloads::countdown left_;
+    std::vector<brigade::join_handle<>> handles_;
+    std::vector<brigade::join_handle<>> busy_;
+    std::atomic<bool> stopped_ = false;
+    brigade::executor executor_;  // the first to end
+};
 
 }  // namespace
+
+int main(int argc, char** argv) {
+    return workloads::run_program<brigade_runtime, workloads::scheduler_suite>(argc, argv);
+}

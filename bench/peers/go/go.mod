@@ -1,0 +1,3 @@
+module brigade.bench/peer
+
+go 1.19

@@ -1,0 +1,148 @@
+"""Tests of the plan, the file of results and the report."""
+
+import os
+import pathlib
+import tempfile
+import unittest
+
+import report
+import runs
+import runtimes
+import sweep
+
+FIB = {"work": "fib", "suite": "fork_join", "sizes": [39, 30], "small": 20}
+YIELD = {"work": "yield_many", "suite": "scheduler", "sizes": [1000], "small": 10}
+HEADER = {"sweep": {"date": "2026-11-21T10:00:00+00:00", "command": "bazel/sweep --works fib", "arguments": [],
+                    "machine": {"Processor": "a fast one"}, "flags": {"C++": "-O3"},
+                    "works": {"fib": FIB, "yield_many": YIELD},
+                    "left_out": [{"runtime": "go", "work": "fib", "size": 39, "reason": "too slow"}]}}
+
+
+def line(runtime, workers, seconds, repetition=0, work="fib", size=39, **more):
+    return {"runtime": runtime, "work": work, "size": size, "workers": workers, "repetition": repetition,
+            "seconds": seconds, "result": 1, "items": 100, "peak_memory": 5e6, **more}
+
+
+RECORDED = [
+    HEADER,
+    line("serial", 1, 0.2), line("brigade", 1, 1.5), line("onetbb", 1, 9.0, version="2021.8"),
+    line("brigade", 1, 1.7, 1), line("brigade", 1, 1.6, 2), line("brigade", 2, 0.8), line("onetbb", 2, 4.5),
+    {"runtime": "openmp", "work": "fib", "size": 39, "workers": 2, "repetition": 0, "error": "took more than 300 s"},
+    line("brigade", 1, 0.004, work="yield_many", size=1000),
+]
+
+
+class ReportTest(unittest.TestCase):
+    def setUp(self):
+        self.text = report.text(RECORDED)
+
+    def check(self, *lines):
+        self.assertIn("\n".join(lines), self.text)
+
+    def test_medians_ratios_and_memory(self):
+        self.check(
+            "| runtime | 1 worker | spread | × best | 2 workers | spread | × best | speed-up | peak memory |",
+            "|---|---|---|---|---|---|---|---|---|",
+            "| brigade | 1.60 s | 1.50 s to 1.70 s | 1.00 | 800 ms | 800 ms to 800 ms | 1.00 | 2.00 | 5.0 MB |",
+            "| onetbb | 9.00 s | 9.00 s to 9.00 s | 5.62 | 4.50 s | 4.50 s to 4.50 s | 5.62 | 2.00 | 5.0 MB |",
+            "| serial | 200 ms | 200 ms to 200 ms | 0.12 |  |  |  |  | 5.0 MB |")
+
+    def test_overview_compares_with_the_best_of_the_others(self):
+        self.check("| fib 39 | 1.60 s | onetbb 9.00 s | 0.18 | 800 ms | onetbb 4.50 s | 0.18 | 8.00 | 2.00 |")
+
+    def test_scheduler_works_have_a_time_for_each_item(self):
+        self.check("| brigade | 4.00 ms | 4.00 ms to 4.00 ms | 1.00 | 40.0 µs |  | 5.0 MB |")
+
+    def test_says_what_was_left_out_and_what_failed(self):
+        self.check("go: not run: too slow.")
+        self.check("openmp, 2 workers: took more than 300 s.")
+
+    def test_says_where_and_how(self):
+        self.check("    bazel/sweep --works fib")
+        self.check("| Processor | a fast one |")
+        self.check("Versions: onetbb 2021.8.")
+
+    def test_durations_have_three_digits(self):
+        self.assertEqual([report.duration(s) for s in (12.345, 1.2345, 0.12345, 1.2e-5, 3e-9)],
+                         ["12.3 s", "1.23 s", "123 ms", "12.0 µs", "3.00 ns"])
+
+
+class ResultsTest(unittest.TestCase):
+    def test_a_line_cut_off_by_an_interruption_is_skipped(self):
+        with tempfile.TemporaryDirectory() as folder:
+            results = runs.Results(pathlib.Path(folder, "results.jsonl"))
+            results.append({"a": 1})
+            with results.path.open("a", encoding="utf-8") as file:
+                file.write('{"b": ')
+            results.append({"c": 2})
+            self.assertEqual(results.read(), [{"a": 1}, {"c": 2}])
+
+
+class PlanTest(unittest.TestCase):
+    def plan(self, *arguments):
+        program = runtimes.Program("any", ("any",))
+        works = {"brigade": {"fib": (program, FIB), "yield_many": (program, YIELD)},
+                 "serial": {"fib": (program, FIB | {"most_workers": 1})},
+                 "go": {"fib": (program, {"work": "fib", "largest": 30, "reason": "too slow"})}}
+        options = sweep.parse(["--workers", "1,2", "--repetitions", "2", *arguments])
+        return sweep.make_plan(options, works, sweep.described_works(works))
+
+    def test_runtimes_take_turns(self):
+        plan, left_out = self.plan("--works", "fib")
+        self.assertEqual(plan[:6], [
+            ("brigade", "fib", 39, 1, 0), ("serial", "fib", 39, 1, 0),
+            ("serial", "fib", 39, 1, 1), ("brigade", "fib", 39, 1, 1),
+            ("brigade", "fib", 39, 2, 0), ("brigade", "fib", 39, 2, 1)])
+        self.assertIn(("go", "fib", 30, 2, 1), plan)
+        self.assertEqual(left_out, [{"runtime": "go", "work": "fib", "size": 39, "reason": "too slow"}])
+
+    def test_one_suite(self):
+        plan, _ = self.plan("--suite", "scheduler", "--small")
+        self.assertEqual({step[1:3] for step in plan}, {("yield_many", 10)})
+
+
+class MeasureTest(unittest.TestCase):
+    """With programs that are lines of shell."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.results = runs.Results(pathlib.Path(folder.name, "results.jsonl"))
+        self.quiet = os.open(os.devnull, os.O_WRONLY)
+        self.addCleanup(os.close, self.quiet)
+
+    def measure(self, script):
+        program = runtimes.Program("x", ("sh", "-c", script))
+        # Progress speaks on standard error.
+        before = os.dup(2)
+        os.dup2(self.quiet, 2)
+        try:
+            return sweep.measure(sweep.parse(["--limit", "1"]), {"x": {"fib": (program, FIB)}},
+                                 [("x", "fib", 20, 1, 0)], self.results, {"fib": FIB})
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+    def test_a_result_is_kept_and_not_measured_again(self):
+        self.assertTrue(self.measure("""echo '{"seconds": 1, "result": 6765}'"""))
+        self.assertTrue(self.measure("exit 1"))
+        self.assertEqual([line["result"] for line in self.results.read()], [6765])
+        self.assertGreater(self.results.read()[0]["peak_memory"], 0)
+
+    def test_a_failure_is_kept_and_tried_again(self):
+        self.assertFalse(self.measure("echo broken >&2; exit 3"))
+        self.assertIn("status 3: broken", self.results.read()[0]["error"])
+        self.assertTrue(self.measure("""echo '{"seconds": 1, "result": 6765}'"""))
+
+    def test_a_result_that_differs_is_a_failure(self):
+        self.results.append(line("y", 1, 1.0, size=20))
+        self.assertFalse(self.measure("""echo '{"seconds": 1, "result": 2}'"""))
+        self.assertIn("y has got 1", self.results.read()[-1]["error"])
+
+    def test_a_run_that_does_not_end_is_ended(self):
+        self.assertFalse(self.measure("exec tail -f /dev/null"))
+        self.assertIn("took more than 1 s", self.results.read()[0]["error"])
+
+
+if __name__ == "__main__":
+    unittest.main()
