@@ -15,11 +15,11 @@
 
 #include <benchmark/benchmark.h>
 
+#include <brigade/detail/deque.hpp>
 #include <brigade/detail/frame_memory.hpp>
 #include <brigade/detail/sync.hpp>
 #include <brigade/executor.hpp>
 
-#include "executor/deque.hpp"
 #include "executor/idle.hpp"
 #include "tests/explore/scale/computations.hpp"
 

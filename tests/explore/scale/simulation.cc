@@ -3,11 +3,11 @@
 #include <exception>
 #include <utility>
 
+#include <brigade/detail/deque.hpp>
 #include <brigade/executor.hpp>
 #include <brigade/fork.hpp>
 #include <brigade/task.hpp>
 
-#include "executor/deque.hpp"
 #include "tests/explore/scale/computations.hpp"
 
 namespace scale {

@@ -262,14 +262,18 @@ struct sizes {
     static constexpr std::size_t frame_pages_kept = 32;
 };
 
-template <class T>
+template <class T, T* Initial = nullptr>
 class thread_pointer {
 public:
     [[nodiscard]] static T* get() noexcept { return values[machine::the().current()]; }
     static void set(T* p) noexcept { values[machine::the().current()] = p; }
 
 private:
-    static inline std::array<T*, scale::most_processors> values{};
+    static inline auto values = [] {
+        std::array<T*, scale::most_processors> all;
+        all.fill(Initial);
+        return all;
+    }();
 };
 
 inline void at_thread_end(void (*last)() noexcept) noexcept {
@@ -289,6 +293,10 @@ template <class T>
 
 inline void asymmetric_fence_light() noexcept {
     machine::the().light_fence();
+}
+inline bool asymmetric_fence_light_if_free() noexcept {
+    asymmetric_fence_light();
+    return true;
 }
 inline void asymmetric_fence_heavy() noexcept {
     machine::the().heavy_fence();
