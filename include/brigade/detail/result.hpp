@@ -126,7 +126,9 @@ public:
     explicit result_place(direct place) noexcept : place_(place), is_optional_(false) {}
     explicit result_place(optional place) noexcept : place_(place), is_optional_(true) {}
 
-    explicit operator bool() const noexcept { return place_ != nullptr; }
+    explicit operator bool() const noexcept {
+        return place_ != nullptr;  // NOLINT(clang-analyzer-*): it does not see that promises are constructed
+    }
 
     // Only when there is one.
     template <class U>
