@@ -311,6 +311,17 @@ std::coroutine_handle<> worker::fork(fork_state& parent, std::coroutine_handle<>
     return put_off ? nullptr : child;
 }
 
+bool worker::make_way(std::coroutine_handle<> running) {
+    if (!others_are_due()) [[likely]] {
+        return false;
+    }
+    forked_.push(running.address());
+    if (home_.idlers().needs_waking()) {
+        home_.wake_one();  // WRK1
+    }
+    return true;
+}
+
 // WRK3
 bool worker::others_are_due() noexcept {
     if (home_.current_phase() == scheduler::phase::leaving) [[unlikely]] {
