@@ -4,7 +4,8 @@
 // partition is that of Edelkamp and Weiss, "BlockQuicksort: avoiding branch mispredictions in quicksort" (ESA 2016): it
 // first notes, for a block at either end, which elements stand on the wrong side, without a branch for each, and then
 // exchanges them in pairs. Elements that are equal to the pivot count as wrong on both sides, so that many equal ones
-// are divided evenly. The pivot is a median of medians from across the part; one that is nevertheless bad too often
+// are divided evenly. A part is first looked at up to the first two elements that are not in order: so what is sorted,
+// or is after a partition or two, as what was sorted the other way round, is not sorted again. The pivot is a median of medians from across the part; one that is nevertheless bad too often
 // leaves the rest to std::ranges::sort, which bounds the whole to O(n log n).
 //
 // The first partitions use one worker: of n log2(n) steps, n and n / 2 and n / 4 ... are not shared, so that for a
@@ -89,32 +90,42 @@ private:
         [[nodiscard]] bool none() const noexcept { return next == end; }
     };
 
-    void note_left() {
-        if (lefts_.none()) {
-            lefts_.next = lefts_.end = 0;
-            for (int i = 0; i < block; ++i) {
-                lefts_.offsets[static_cast<std::size_t>(lefts_.end)] = static_cast<std::uint8_t>(i);
-                lefts_.end += static_cast<int>(!less_(left_[i], *pivot_));
-            }
+    // The pivot, as a copy where that is cheap: the notes are bytes, which might alias it.
+    using pivot_view =
+        std::conditional_t<std::is_trivially_copyable_v<std::iter_value_t<I>> && sizeof(std::iter_value_t<I>) <= 16,
+                           std::iter_value_t<I>, std::iter_reference_t<I>>;
+
+    // is_wrong(pivot, i): the i-th element of the block does not belong there.
+    template <class Wrong>
+    void note(notes& wrong, const Wrong& is_wrong) {
+        if (!wrong.none()) {
+            return;
         }
+        const pivot_view pivot = *pivot_;
+        std::size_t end = 0;
+        for (int i = 0; i < block; ++i) {
+            wrong.offsets[end] = static_cast<std::uint8_t>(i);
+            end += static_cast<std::size_t>(is_wrong(pivot, i));
+        }
+        wrong.next = 0;
+        wrong.end = static_cast<int>(end);
+    }
+    void note_left() {
+        note(lefts_, [this, left = left_](const auto& pivot, int i) { return !less_(left[i], pivot); });
     }
     void note_right() {
-        if (rights_.none()) {
-            rights_.next = rights_.end = 0;
-            for (int i = 0; i < block; ++i) {
-                rights_.offsets[static_cast<std::size_t>(rights_.end)] = static_cast<std::uint8_t>(i);
-                rights_.end += static_cast<int>(!less_(*pivot_, right_[-1 - i]));
-            }
-        }
+        note(rights_, [this, right = right_](const auto& pivot, int i) { return !less_(pivot, right[-1 - i]); });
     }
     // Afterwards one block, or both, are done with.
     void exchange() {
         const int pairs = std::min(lefts_.end - lefts_.next, rights_.end - rights_.next);
         for (int i = 0; i < pairs; ++i) {
-            const int l = lefts_.offsets[static_cast<std::size_t>(lefts_.next++)];
-            const int r = rights_.offsets[static_cast<std::size_t>(rights_.next++)];
+            const int l = lefts_.offsets[static_cast<std::size_t>(lefts_.next + i)];
+            const int r = rights_.offsets[static_cast<std::size_t>(rights_.next + i)];
             std::ranges::iter_swap(left_ + l, right_ - (1 + r));
         }
+        lefts_.next += pairs;
+        rights_.next += pairs;
         if (lefts_.none()) {
             left_ += block;
         }
@@ -169,12 +180,31 @@ void choose_pivot(I first, I last, const Less& less) {
 
 template <class I, class Compare, class Projection>
 struct sort {
+    // How many elements to look at before others may have their turn.
+    [[nodiscard]] std::size_t piece() const noexcept { return std::max<std::size_t>(region.grain(), 256); }
+
     I first;
     const Compare& compare;
     const Projection& projection;
     parallel_region& region;
     projected_less<Compare, Projection> less{compare, projection};
 };
+
+// Whether [begin, end) is in order already. False when the region is over.
+template <class Sort>
+task<bool> is_sorted_part(const Sort& whole, std::size_t begin, std::size_t end) {
+    while (end - begin > 1) {
+        const std::size_t last = begin + std::min(whole.piece() + 1, end - begin);  // the last looked at
+        if (!std::ranges::is_sorted(advanced(whole.first, begin), advanced(whole.first, last), std::cref(whole.compare),
+                                    std::cref(whole.projection)) ||
+            whole.region.is_over()) {
+            co_return false;
+        }
+        begin = last - 1;
+        co_await make_way_awaiter();
+    }
+    co_return true;
+}
 
 // Puts a pivot where it belongs in [begin, end), and gives its place; nothing when the region is over.
 template <class Sort>
@@ -183,7 +213,7 @@ task<std::optional<std::size_t>> partition_part(const Sort& whole, std::size_t b
     const auto last = advanced(whole.first, end);
     choose_pivot(first, last, whole.less);
     partitioning partition(first, last, whole.less);
-    while (!partition.advance(whole.region.grain())) {
+    while (!partition.advance(whole.piece())) {
         co_await make_way_awaiter();
         if (whole.region.is_over()) {
             co_return std::nullopt;
@@ -199,6 +229,10 @@ task<> sort_part(const Sort& whole, std::size_t begin, std::size_t end, int bad_
     parallel_region& region = whole.region;
     try {
         while (end - begin > std::max(region.grain(), smallest) && bad_pivots > 0 && !region.is_over()) {
+            if (co_await is_sorted_part(whole, begin, end)) {
+                begin = end;
+                break;
+            }
             const std::optional<std::size_t> pivot = co_await partition_part(whole, begin, end);
             if (!pivot) {
                 break;
@@ -209,7 +243,7 @@ task<> sort_part(const Sort& whole, std::size_t begin, std::size_t end, int bad_
             co_await fork(sort_part(whole, begin, *pivot, bad_pivots));
             begin = *pivot + 1;
         }
-        if (!region.is_over()) {
+        if (begin != end && !region.is_over()) {
             region.run_leaf(end - begin, [&] {
                 std::ranges::sort(advanced(whole.first, begin), advanced(whole.first, end), std::cref(whole.compare),
                                   std::cref(whole.projection));

@@ -10,8 +10,8 @@
 // 2, 4, 8, ... elements, and these are the very parts that the first cuts have left: no part is cut finer than needed.
 // A leaf takes a few microseconds, a fork and two looks at the clock some sixty nanoseconds.
 //
-//   PAR1  The grain is a guess: the next elements may take longer. So it never exceeds a share of the whole range
-//         (`leaves_per_worker`), and the clock is read for every leaf.
+//   PAR1  The grain is a guess: the next elements may take longer. So the clock is read for every leaf, and a leaf that
+//         takes long enough to be worth a fork is no more than a share of the whole range (`leaves_per_worker`).
 //   PAR2  A leaf ends well within the patience that ready tasks have with one that forks (WRK3), and each leaf but the
 //         last of a part follows a fork. So an algorithm over plain callables lets others run as any computation does
 //         that forks.
@@ -99,6 +99,7 @@ public:
 
 private:
     static constexpr sync::clock::duration leaf_time = std::chrono::microseconds(8);
+    static constexpr sync::clock::duration short_time = leaf_time / 16;
     static constexpr std::size_t leaves_per_worker = 16;
 
     class learning {
@@ -116,16 +117,15 @@ private:
 
     void learn(std::size_t elements, sync::clock::duration time) noexcept {
         const std::size_t before = grain();
-        std::size_t grain = before;
+        std::size_t after = before;
         if (time > leaf_time) {
             const auto share = static_cast<double>(leaf_time.count()) / (2.0 * static_cast<double>(time.count()));
-            grain = static_cast<std::size_t>(static_cast<double>(elements) * share);
-        } else if (time < leaf_time / 2) {
-            grain = std::max(before, 2 * elements + 1);  // two such leaves, or a half that is one longer
+            after = std::max<std::size_t>(static_cast<std::size_t>(static_cast<double>(elements) * share), 1);
+        } else if (time < leaf_time / 2 && (time < short_time || 2 * elements <= largest_grain_)) {
+            after = std::max(before, 2 * elements + 1);  // two such leaves, or a half that is one longer
         }
-        grain = std::max<std::size_t>(std::min(grain, largest_grain_), 1);  // PAR1
-        if (grain != before) {
-            grain_.store(grain, std::memory_order_relaxed);
+        if (after != before) {
+            grain_.store(after, std::memory_order_relaxed);
         }
     }
 
