@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -56,10 +57,10 @@ task<std::tuple<when_all_element<outcome_of<Fs&>>...>> invoke_all(Fs... function
         auto calls = [&]<std::size_t... Is>(std::index_sequence<Is...> /*of results*/) {
             return std::array<task<>, count>{invoke_one(region, functions, std::get<Is>(results))...};
         }(indices());
-        for (std::size_t i = 0; i + 1 < count; ++i) {
-            co_await fork(std::move(calls[i]));
+        for (task<>& one : std::span(calls).template first<count - 1>()) {
+            co_await fork(std::move(one));
         }
-        co_await call(std::move(calls[count - 1]));
+        co_await call(std::move(calls.back()));
         co_await join();
         region.end();
     }

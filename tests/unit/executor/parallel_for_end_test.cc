@@ -277,13 +277,14 @@ TEST_P(parallel_for_end, is_destroyed_past_the_deadline_between_two_chunks) {
     std::array<std::atomic<bool>, 4> seen{};
     e.spawn([&]() -> task<> {
          const test::counted local(tally);
-         co_await parallel_for(0, 1'000'000, [&, own = test::counted(tally)](int) {
+         auto body = [&, own = test::counted(tally)](int) {
              if (!seen.at(brigade::this_worker_index().value()).exchange(true)) {
                  begun.count_down();
              }
              while (output.text().find("waits for what is still running") == std::string::npos) {
              }
-         });
+         };
+         co_await parallel_for(0, 1'000'000, std::move(body));
          ADD_FAILURE() << "went on";
      }).detach();
     begun.wait();
