@@ -69,7 +69,7 @@ task<std::optional<T>> reduce_part(parallel_region& region, const reduction<T, I
     co_await join();
     try {
         if (left && right) {
-            left.emplace(of.combine(*std::move(left), *std::move(right)));
+            left = of.combine(std::move(*left), std::move(*right));
         }
     } catch (...) {
         region.fail(std::current_exception());
@@ -99,11 +99,12 @@ concept gives = std::invocable<F, X> && std::constructible_from<T, outcome_of<F,
 
 }  // namespace detail
 
-// op(init, op(t1, op(t2, ...))) for the elements in their order, t being transform(element), or what the task gives that
-// it gives, as a T. The parentheses stand where the parts meet: so `op` must be associative, and need not be
-// commutative. What is associative only nearly, as is a sum of floating-point numbers, may differ in the last digits
-// from one call to the next, on one worker as well. `init` takes part once, and is the result for no elements. `op` is
-// called with two rvalues, by several workers at once; it is no task function. Otherwise as parallel_for says.
+// op(init, op(t1, op(t2, ...))) for the elements in their order, t being transform(element), or what the task gives
+// that it gives, as a T. Where the parentheses stand depends on how the work is divided: so `op` must be associative,
+// and need not be commutative. What is associative only nearly, as is a sum of floating-point numbers, may differ in
+// the last digits from one call to the next, on one worker as well. `init` takes part once, and is the result for no
+// elements. `op` is called with two rvalues, by several workers at once; it is no task function. Otherwise as
+// parallel_for says.
 template <parallel_range R, std::movable T, class Op = std::plus<>, class Transform = std::identity>
     requires detail::gives<const Transform&, detail::element_of<R>, T> && std::is_invocable_r_v<T, const Op&, T, T>
 task<T> parallel_reduce(R&& range, T init, Op op = {}, Transform transform = {}) {

@@ -5,8 +5,9 @@
 // first notes, for a block at either end, which elements stand on the wrong side, without a branch for each, and then
 // exchanges them in pairs. Elements that are equal to the pivot count as wrong on both sides, so that many equal ones
 // are divided evenly. A part is first looked at up to the first two elements that are not in order: so what is sorted,
-// or is after a partition or two, as what was sorted the other way round, is not sorted again. The pivot is a median of medians from across the part; one that is nevertheless bad too often
-// leaves the rest to std::ranges::sort, which bounds the whole to O(n log n).
+// or is after a partition or two, as what was sorted the other way round, is not sorted again. The pivot is a median of
+// medians from across the part; one that is nevertheless bad too often leaves the rest to std::ranges::sort, in one
+// piece, which bounds the whole to O(n log n).
 //
 // The first partitions use one worker: of n log2(n) steps, n and n / 2 and n / 4 ... are not shared, so that for a
 // million elements no number of workers makes it faster than ten times.
@@ -56,7 +57,8 @@ struct projected_less {
 template <class I, class Less>
 class partitioning {
 public:
-    partitioning(I first, I last, const Less& less) : pivot_(first), left_(first + 1), right_(last), less_(less) {}
+    partitioning(const I& first, const I& last, const Less& less)
+        : pivot_(first), left_(first + 1), right_(last), less_(less) {}
 
     // Goes on for about so many elements. Whether it is complete.
     bool advance(std::size_t elements) {
@@ -84,8 +86,8 @@ private:
     static constexpr int block = 128;
     struct notes {
         std::array<std::uint8_t, block> offsets;  // of elements on the wrong side
-        int next = 0;
-        int end = 0;
+        std::size_t next = 0;
+        std::size_t end = 0;
 
         [[nodiscard]] bool none() const noexcept { return next == end; }
     };
@@ -108,7 +110,7 @@ private:
             end += static_cast<std::size_t>(is_wrong(pivot, i));
         }
         wrong.next = 0;
-        wrong.end = static_cast<int>(end);
+        wrong.end = end;
     }
     void note_left() {
         note(lefts_, [this, left = left_](const auto& pivot, int i) { return !less_(left[i], pivot); });
@@ -118,10 +120,10 @@ private:
     }
     // Afterwards one block, or both, are done with.
     void exchange() {
-        const int pairs = std::min(lefts_.end - lefts_.next, rights_.end - rights_.next);
-        for (int i = 0; i < pairs; ++i) {
-            const int l = lefts_.offsets[static_cast<std::size_t>(lefts_.next + i)];
-            const int r = rights_.offsets[static_cast<std::size_t>(rights_.next + i)];
+        const std::size_t pairs = std::min(lefts_.end - lefts_.next, rights_.end - rights_.next);
+        for (std::size_t i = 0; i < pairs; ++i) {
+            const int l = lefts_.offsets[lefts_.next + i];
+            const int r = rights_.offsets[rights_.next + i];
             std::ranges::iter_swap(left_ + l, right_ - (1 + r));
         }
         lefts_.next += pairs;
@@ -161,7 +163,7 @@ private:
 };
 
 template <class I, class Less>
-I median_of_3(I a, I b, I c, const Less& less) {
+I median_of_3(const I& a, const I& b, const I& c, const Less& less) {
     if (less(*a, *b)) {
         return less(*b, *c) ? b : less(*a, *c) ? c : a;
     }
@@ -170,7 +172,7 @@ I median_of_3(I a, I b, I c, const Less& less) {
 
 // Brings a good pivot to the front.
 template <class I, class Less>
-void choose_pivot(I first, I last, const Less& less) {
+void choose_pivot(const I& first, const I& last, const Less& less) {
     const auto step = (last - first - 1) / 8;
     const auto median_at = [&](int i) {
         return median_of_3(first + step * i, first + step * (i + 1), first + step * (i + 2), less);
