@@ -23,7 +23,9 @@
 //
 // Rejected: lazy binary splitting (Tzannes, Caragea, Barua and Vishkin, PPoPP 2010), which cuts only when the deque of
 // the worker is empty, so that a worker that is never robbed forks log n times. What a worker has not cut off is locked
-// up behind an element that takes long; to fork each leaf as well mends that, and costs as much as cutting all.
+// up behind an element that takes long; to fork each leaf as well mends that, and costs as much as cutting all. It also
+// gains nothing: with a look for others after each leaf (WRK3), a million elements of 70 ns took 73.6 ms on one worker,
+// and 73.3 ms as it is here (Clang 19 -O3 -march=native, minima of 10).
 // Rejected: a grain from the length and the number of workers alone, as Cilk's min(2048, n / 8P): it knows nothing of
 // the body, so a leaf may take microseconds or seconds.
 #pragma once
