@@ -202,6 +202,10 @@ void post_yielded(std::coroutine_handle<> handle) noexcept {
     this_worker().push_yielded(handle);
 }
 
+bool make_way(std::coroutine_handle<> handle) noexcept {
+    return this_worker().make_way(handle);
+}
+
 bool consume_budget() noexcept {
     return this_worker().consume_budget();
 }

@@ -322,6 +322,17 @@ void worker_core::displace(std::coroutine_handle<> handle) noexcept {
     static_cast<worker&>(*this).displaced_.push_back(handle);
 }
 
+bool worker::make_way(std::coroutine_handle<> running) {
+    if (!others_are_due()) [[likely]] {
+        return false;
+    }
+    forked_.push(running.address());
+    if (home_.idlers().needs_waking()) {
+        home_.wake_one();  // WRK1
+    }
+    return true;
+}
+
 // WRK3
 bool worker::others_are_due() noexcept {
     if (home_.current_phase() == scheduler::phase::leaving) [[unlikely]] {

@@ -26,7 +26,7 @@
 //       notes the time; a later one, ten microseconds on, puts the child onto forked_ as well, above the parent's
 //       continuation, and returns to the loop. So who waits does so for two children that do not fork, at most; and
 //       when others are always ready, the computation gets ten microseconds out of every `forked_turn` turns. The end
-//       of the executor is due at once.
+//       of the executor is due at once. make_way() is the same for a task that computes for long without a fork.
 //
 // WRK4  Who has left the poller's seat to run the one task that it has heard of should be back soon. (With more tasks
 //       it has woken another worker already.) It measures one stay away in `measured_sitting`, and while that was long
@@ -34,7 +34,7 @@
 //       a short task; a task that is long once keeps events waiting until the watchdog looks (SEAT2).
 //
 // Items of forked_ are of two kinds, told apart by a bit: a fork_state, for its parent's continuation, and the address
-// of a coroutine, for a child that WRK3 has put off.
+// of a coroutine, for a child, or another task, that WRK3 has put off.
 // Rejected: to return to the loop at once, or after a number of forks. Forks take from ten nanoseconds to as long as
 // the child computes: the one lets a task that yields for ever slow down the computation a hundredfold, the other lets
 // a connection wait for a number of children.
@@ -73,6 +73,7 @@ public:
     // On this worker only.
     void push_ready(std::coroutine_handle<> handle);  // and wakes a worker, if that is needed
     void push_next(std::coroutine_handle<> handle);   // WRK2
+    [[nodiscard]] bool make_way(std::coroutine_handle<> running);  // WRK3
     void push_yielded(std::coroutine_handle<> handle);
     [[nodiscard]] bool consume_budget() noexcept;
 

@@ -30,6 +30,16 @@ struct cooperate_awaiter {
     void await_resume() const noexcept {}
 };
 
+// For a computation that does not fork, every some microseconds: lets others run as a fork does.
+struct make_way_awaiter {
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <runtime_promise P>
+    bool await_suspend(std::coroutine_handle<P> self) const noexcept {
+        return make_way(self);
+    }
+    void await_resume() const noexcept {}
+};
+
 [[nodiscard]] inline cooperate_awaiter cooperate() noexcept {
     return {};
 }

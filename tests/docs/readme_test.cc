@@ -35,6 +35,15 @@ brigade::task<std::uint64_t> both(unsigned m, unsigned n) {
 }
 // [/when_all]
 
+// [algorithms]
+brigade::task<double> mean_of_squares(std::vector<double> values) {
+    co_await brigade::parallel_for(values, [](double& x) { x *= x; });
+    co_await brigade::parallel_sort(values);  // adds the small ones first
+    const double sum = co_await brigade::parallel_reduce(values, 0.0);
+    co_return sum / static_cast<double>(values.size());
+}
+// [/algorithms]
+
 // [deadline]
 brigade::task<std::string> greet(brigade::endpoint server) {
     auto connection = co_await brigade::with_timeout(2s, brigade::tcp_stream::connect(server));
@@ -78,6 +87,11 @@ TEST(readme, fork_join) {
 TEST(readme, when_all) {
     brigade::executor executor;
     EXPECT_EQ(executor.block_on(both, 15U, 10U), 665U);
+}
+
+TEST(readme, algorithms) {
+    brigade::executor executor;
+    EXPECT_EQ(executor.block_on(mean_of_squares, std::vector{3.0, -1.0, 2.0, 4.0}), 7.5);
 }
 
 TEST(readme, deadline) {

@@ -29,6 +29,10 @@ void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept;
 // Puts the coroutine at the end of the calling worker's queue and wakes nobody.
 void post_yielded(std::coroutine_handle<> handle) noexcept;
 
+// A look such as a fork takes (WRK3). True when others are due: the coroutine, which is suspended, goes on when they
+// have had their turn, here or on a worker that takes it.
+[[nodiscard]] bool make_way(std::coroutine_handle<> handle) noexcept;
+
 // Takes one from the budget of the task that runs on the calling worker. False when it is used up.
 [[nodiscard]] bool consume_budget() noexcept;
 
