@@ -71,8 +71,8 @@ public:
     void run() noexcept;
 
     // On this worker only.
-    void push_ready(std::coroutine_handle<> handle);  // and wakes a worker, if that is needed
-    void push_next(std::coroutine_handle<> handle);   // WRK2
+    void push_ready(std::coroutine_handle<> handle);               // and wakes a worker, if that is needed
+    void push_next(std::coroutine_handle<> handle);                // WRK2
     [[nodiscard]] bool make_way(std::coroutine_handle<> running);  // WRK3
     void push_yielded(std::coroutine_handle<> handle);
     [[nodiscard]] bool consume_budget() noexcept;

@@ -80,7 +80,7 @@ public:
     }
     // PAR3. For a part that has not ended.
     void fail(std::exception_ptr error) noexcept {
-        caller_.forks.add_error(std::move(error));
+        caller_.add_error(std::move(error));
         failed_.store(true, std::memory_order_relaxed);
     }
     // When the caller has joined the parts, without an exception: throws if work is left.
