@@ -67,8 +67,8 @@ fork_state::record& fork_state::get_record() noexcept {
     }
     try {
         auto made = std::make_unique<record>();
-        // Success: the release publishes the record to the one other who may need it now: a child and who takes the
-        // continuation away from above it. Failure: pairs with that.
+        // Success: the release publishes the record to others who need one now: children that fail, one that ends
+        // early, and who takes the continuation away. Failure: pairs with that.
         if (record_.compare_exchange_strong(seen, made.get(), std::memory_order_release, std::memory_order_acquire)) {
             return *made.release();
         }

@@ -172,7 +172,7 @@ worker& this_worker() noexcept {
     return *w;
 }
 
-[[gnu::noinline]] scheduler* current_scheduler() noexcept {
+scheduler* current_scheduler() noexcept {
     worker* const w = worker::current();
     return w != nullptr ? &w->home() : nullptr;
 }
@@ -182,7 +182,7 @@ void waiter::suspend(std::coroutine_handle<> suspended) noexcept {
     home = &this_worker().home();
 }
 
-[[gnu::noinline]] executor* current_executor() noexcept {
+executor* current_executor() noexcept {
     return sync::thread_pointer<executor>::get();
 }
 

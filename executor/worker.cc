@@ -270,6 +270,7 @@ void worker::get_up_from_seat() noexcept {
     if (std::exchange(events_found_, false)) {
         stop_searching();                     // who relies on it must not wait for stop callbacks
         static_cast<void>(seat_->deliver());  // SEAT3
+        queue_what_was_handed_over();
     }
     const bool for_one_task = ready_.size() == 1;
     if (for_one_task && ++sittings_ % measured_sitting == 0) {
@@ -282,6 +283,16 @@ void worker::get_up_from_seat() noexcept {
     }
     if (for_one_task && stays_away_long_) {
         home_.wake_one();  // WRK4
+    }
+}
+
+// A stop callback may have resumed a coroutine by hand, which ended: what follows it is in the slot, outside resume().
+void worker::queue_what_was_handed_over() noexcept {
+    if (transfer_) [[unlikely]] {
+        displaced_.push_back(std::exchange(transfer_, nullptr));
+    }
+    for (; !displaced_.empty(); displaced_.pop_back()) {
+        push_ready(displaced_.back());
     }
 }
 
@@ -317,8 +328,8 @@ std::coroutine_handle<> worker_core::announce(std::coroutine_handle<> child) noe
 }
 
 void worker_core::displace(std::coroutine_handle<> handle) noexcept {
-    // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot. It may
-    // be a parent whose child has ended, so it must go on even in `leaving` (FORK6): not into a queue.
+    // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot. It
+    // must go on even in `leaving`, and not on another worker while the child is still being destroyed (FORK5).
     static_cast<worker&>(*this).displaced_.push_back(handle);
 }
 

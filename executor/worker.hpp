@@ -124,6 +124,7 @@ private:
     [[nodiscard]] bool woken_while_giving_back_frames() noexcept;
     [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     void get_up_from_seat() noexcept;
+    void queue_what_was_handed_over() noexcept;
     void run_item(void* item);
     void resume(std::coroutine_handle<> handle);
     [[nodiscard]] bool others_are_due() noexcept;
@@ -133,8 +134,8 @@ private:
 
     parker parker_;
 
-    alignas(
-        sync::cache_line) std::vector<std::coroutine_handle<>> displaced_;  // from transfer_; run when that is empty
+    // From transfer_; run when that is empty.
+    alignas(sync::cache_line) std::vector<std::coroutine_handle<>> displaced_;
     void* next_ = nullptr;
     unsigned next_in_a_row_ = 0;
     unsigned turn_ = 0;

@@ -53,6 +53,7 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise Parent>
     [[gnu::always_inline]] std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> parent) const noexcept {
+        static_assert(!std::is_polymorphic_v<Parent> && !std::is_polymorphic_v<P>);  // promise_base::handle()
         return run_child(parent.promise(), child_, How);
     }
     void await_resume() const noexcept {}
@@ -129,16 +130,16 @@ private:
 template <class T>
     requires std::is_object_v<T> && std::is_move_assignable_v<T>
 [[nodiscard]] detail::fork_of<T> fork(std::type_identity_t<T>& result, task<T> child) noexcept {
-    return detail::fork_of<T>(&result, std::move(child));
+    return detail::fork_of<T>(std::addressof(result), std::move(child));
 }
 template <class T>
     requires std::is_object_v<T>
 [[nodiscard]] detail::fork_of<T> fork(std::type_identity_t<std::optional<T>>& result, task<T> child) noexcept {
-    return detail::fork_of<T>(&result, std::move(child));
+    return detail::fork_of<T>(std::addressof(result), std::move(child));
 }
 template <class T>
 [[nodiscard]] detail::fork_of<T&> fork(std::type_identity_t<T*>& result, task<T&> child) noexcept {
-    return detail::fork_of<T&>(&result, std::move(child));
+    return detail::fork_of<T&>(std::addressof(result), std::move(child));
 }
 [[nodiscard]] inline detail::fork_of<void> fork(task<void> child) noexcept {
     return detail::fork_of<void>(std::move(child));
@@ -149,16 +150,16 @@ template <class T>
 template <class T>
     requires std::is_object_v<T> && std::is_move_assignable_v<T>
 [[nodiscard]] detail::call_of<T> call(std::type_identity_t<T>& result, task<T> child) noexcept {
-    return detail::call_of<T>(&result, std::move(child));
+    return detail::call_of<T>(std::addressof(result), std::move(child));
 }
 template <class T>
     requires std::is_object_v<T>
 [[nodiscard]] detail::call_of<T> call(std::type_identity_t<std::optional<T>>& result, task<T> child) noexcept {
-    return detail::call_of<T>(&result, std::move(child));
+    return detail::call_of<T>(std::addressof(result), std::move(child));
 }
 template <class T>
 [[nodiscard]] detail::call_of<T&> call(std::type_identity_t<T*>& result, task<T&> child) noexcept {
-    return detail::call_of<T&>(&result, std::move(child));
+    return detail::call_of<T&>(std::addressof(result), std::move(child));
 }
 [[nodiscard]] inline detail::call_of<void> call(task<void> child) noexcept {
     return detail::call_of<void>(std::move(child));

@@ -197,9 +197,8 @@ template <class Sort>
 task<bool> is_sorted_part(const Sort& whole, std::size_t begin, std::size_t end) {
     while (end - begin > 1) {
         const std::size_t last = begin + std::min(whole.piece() + 1, end - begin);  // the last looked at
-        if (!std::ranges::is_sorted(advanced(whole.first, begin), advanced(whole.first, last), std::cref(whole.compare),
-                                    std::cref(whole.projection)) ||
-            whole.region.is_over()) {
+        if (whole.region.is_over() || !std::ranges::is_sorted(advanced(whole.first, begin), advanced(whole.first, last),
+                                                              std::cref(whole.compare), std::cref(whole.projection))) {
             co_return false;
         }
         begin = last - 1;

@@ -35,6 +35,7 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) const noexcept {
+        static_assert(!std::is_polymorphic_v<P>);  // promise_base::handle()
         return run_child(parent.promise(), *promise_, caller::kind::kept);
     }
     void await_resume() const noexcept {}

@@ -55,7 +55,11 @@ public:
             const brigade::detail::waiter w = waiting_.back();
             waiting_.pop_back();
             lock.unlock();
-            w.post();
+            if (by_hand_ && brigade::detail::current_scheduler() != nullptr) {
+                w.handle.resume();
+            } else {
+                w.post();
+            }
             woken = true;
         }
         return woken;
@@ -64,6 +68,9 @@ public:
         signals_.fetch_or(interrupted, std::memory_order_release);  // pairs: wait()
         sync::futex_wake(signals_);
     }
+
+    // Workers resume those who wait themselves, as somebody's stop callback may. Before the first event.
+    void resume_by_hand() noexcept { by_hand_ = true; }
 
     // Any thread.
     void happen() noexcept {
@@ -100,6 +107,7 @@ private:
 
     sync_word signals_{0};
     std::uint32_t found_ = 0;
+    bool by_hand_ = false;
     sync::mutex mutex_;
     std::vector<brigade::detail::waiter> waiting_;
     unsigned unclaimed_ = 0;

@@ -1,5 +1,6 @@
 // Models of the poller's seat: who waits for events, and that none is lost on the way from one to the next.
 #include <brigade/executor.hpp>
+#include <brigade/fork.hpp>
 
 #include "tests/explore/modelled_source.hpp"
 #include "tests/explore/parts_of_models.hpp"
@@ -227,6 +228,17 @@ MODEL_WITH(poller_seat_model, events_are_heard_while_who_polled_computes, with_t
     ex.block_on([&]() -> task<> {
         co_await std::move(computing);
         co_await std::move(waiting);
+    });
+}
+
+MODEL_WITH(poller_seat_model, who_is_resumed_by_hand_in_the_seat_hands_over_to_its_parent, orders_only(2, 4'000)) {
+    executor ex({.workers = 1});
+    modelled_source& source = modelled_source::of(ex);
+    source.resume_by_hand();
+    const model_thread outside([&] { source.happen(); });
+    ex.block_on([&]() -> task<> {
+        co_await brigade::call(wait_for_one(ex));
+        co_await brigade::join();
     });
 }
 

@@ -1,8 +1,8 @@
 // The ring that both of a worker's queues are made of, by itself: a queue, first in, first out. Its owner pushes at the
 // bottom, and everybody, the owner included, takes at the top.
 //
-// State: items stand at the indices [top, bottom) of a ring that doubles when it is full. Indices only grow (deque.hpp
-// lowers bottom for a moment; nobody does here).
+// State: items stand at the indices [top, bottom) of a ring that doubles when it is full. Indices only grow (but
+// the owner of a deque lowers bottom when it pops).
 //
 //   RING1  An item is taken by exactly one: the one whose compare-exchange moved top past it. Top never goes back, so
 //          no two can move it past the same index.

@@ -55,7 +55,7 @@
 // the first time after a join, or by the child below that one, if that is faster; or for an exception. The join frees
 // it.
 //
-// `place_`, `steals` and the list's order are the owner's of the parent. Results and exceptions reach the parent in one
+// `place_` and `steals` are the owner's of the parent. Results and exceptions reach the parent in one
 // of three ways: by the same thread (taken back, or called), through the deque (DEQ3), or by the arrival, which
 // releases, and the join or the last arrival, which acquires.
 //

@@ -5,8 +5,8 @@
 // ("symmetric transfer") into a jump at every optimisation level. GCC does so only when it optimises and no sanitizer
 // is in the way, so there the hand-over goes through the worker: await_suspend leaves the next coroutine in the
 // worker's transfer slot and returns to the loop that resumed it, which resumes the slot. One extra return and an
-// indirect call; transfer() below is the only place that knows. A child that was forked or called, and has ended, hands
-// over through the slot with both compilers: it destroys itself on the way (hand_over(), fork_join.hpp).
+// indirect call; transfer() below knows. A child that was forked or called, and has ended, hands over through the slot
+// with both compilers, as a rule: it destroys itself on the way (hand_over(), and fork_join.hpp).
 #pragma once
 
 #include <concepts>
@@ -25,6 +25,9 @@ class stop_source;
 namespace brigade::detail {
 
 #if defined(__clang__)
+#if __clang_major__ < 19
+#error "Brigade needs Clang 19: older ones may keep what await_suspend uses in a frame that another thread owns by then"
+#endif
 inline constexpr bool has_symmetric_transfer = true;
 // For a class that owns by a pointer: an argument of its type is passed in a register and is gone when the function
 // returns, so nothing of it stays in a coroutine's frame until the end of the statement.
@@ -53,6 +56,7 @@ struct promise_base : fork_child, fork_state {
     static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
     [[nodiscard]] static promise_base& of(fork_state& state) noexcept { return static_cast<promise_base&>(state); }
+    // Not of a promise that has virtual functions: they stand in front of this.
     [[nodiscard]] std::coroutine_handle<> handle() noexcept {
         return std::coroutine_handle<promise_base>::from_promise(*this);
     }

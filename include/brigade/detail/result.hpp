@@ -41,17 +41,17 @@ public:
     result& operator=(const result&) = delete;
     ~result() { destroy(holds_); }
 
-    // Only once.
+    // Replaces what was set before: a local of the coroutine may throw when it is destroyed, after the co_return.
     template <class... U>
     void set_value(U&&... value) {
+        reset();
         if constexpr (too_aligned) {
-            std::construct_at(&kept, std::make_unique<stored<T>>(std::forward<U>(value)...));
+            std::construct_at(std::addressof(kept), std::make_unique<stored<T>>(std::forward<U>(value)...));
         } else {
-            std::construct_at(&kept, std::forward<U>(value)...);
+            std::construct_at(std::addressof(kept), std::forward<U>(value)...);
         }
         holds_ = held::value;
     }
-    // Not after set_value().
     void set_exception(std::exception_ptr e) noexcept {
         reset();
         std::construct_at(&error, std::move(e));
@@ -88,7 +88,7 @@ private:
             case held::nothing:
                 break;
             case held::value:
-                std::destroy_at(&kept);
+                std::destroy_at(std::addressof(kept));
                 break;
             case held::error:
                 std::destroy_at(&error);
@@ -142,6 +142,8 @@ public:
             place = std::forward<U>(value);
         } else if constexpr (std::is_move_assignable_v<T>) {
             place = static_cast<T>(std::forward<U>(value));
+        } else {
+            std::unreachable();  // fork() lends an optional
         }
     }
 

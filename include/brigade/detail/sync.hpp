@@ -71,8 +71,8 @@ void yield_thread() noexcept;
 [[nodiscard]] unsigned this_thread_number() noexcept;
 
 // One pointer for each thread, `Initial` at first. get() may be inlined into coroutines, which suspend on one thread
-// and go on on another: GCC makes of each piece between two suspensions a function of its own before it optimises, and
-// Clang, from 16 on, takes the address of a thread-local variable anew after each.
+// and go on on another: GCC enters the coroutine's function anew for each piece between two suspensions, and Clang,
+// from 16 on, takes the address of a thread-local variable anew after each.
 template <class T, T* Initial = nullptr>
 class thread_pointer {
 public:

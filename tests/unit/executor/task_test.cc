@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 #include <brigade/executor.hpp>
+#include <brigade/fork.hpp>
 
 #include "tests/support/throws.hpp"
 
@@ -192,6 +193,43 @@ TEST_F(task_test, can_be_assigned) {
         co_return co_await std::move(t);
     });
     EXPECT_EQ(given, 2);
+}
+
+TEST_F(task_test, gives_the_last_result_when_a_local_throws_on_the_way_out) {
+    struct throws_at_its_end {
+        ~throws_at_its_end() noexcept(false) { throw std::runtime_error("at its end"); }
+    };
+    std::weak_ptr<int> first;
+    const auto returns_twice = [&first]() -> task<std::shared_ptr<int>> {
+        try {
+            const throws_at_its_end local;
+            auto result = std::make_shared<int>(1);
+            first = result;
+            co_return result;
+        } catch (const std::runtime_error&) {
+        }
+        co_return std::make_shared<int>(2);
+    };
+    const std::shared_ptr<int> given = executor_.block_on(returns_twice);
+    EXPECT_EQ(*given, 2);
+    EXPECT_TRUE(first.expired());
+}
+
+struct hides_its_address {
+    int number;
+    hides_its_address* operator&() = delete;  // NOLINT(google-runtime-operator)
+};
+
+TEST_F(task_test, takes_no_address_by_the_operator) {
+    const int given = executor_.block_on([]() -> task<int> {
+        const auto give_hidden = [](int n) -> task<hides_its_address> { co_return hides_its_address{n}; };
+        hides_its_address forked{};
+        co_await brigade::fork(forked, give_hidden(1));
+        co_await brigade::join();
+        const hides_its_address awaited = co_await give_hidden(2);
+        co_return forked.number + awaited.number;
+    });
+    EXPECT_EQ(given, 3);
 }
 
 TEST_F(task_test, may_be_awaited_far_from_where_it_was_made) {
