@@ -46,7 +46,7 @@ PROGRAMS = (
 
 # What the compilers get; the report quotes it.
 FLAGS = {
-    "C++": "Clang 19, `--config=bench`: `-O3 -march=native`, and `-fstack-protector -fno-omit-frame-pointer` from Bazel",
+    "C++": "Clang 19, `--config=bench`: `-O3 -march=native -fomit-frame-pointer -fno-stack-protector`",
     "Rust": "`-C opt-level=3 -C target-cpu=native`, one codegen unit, abort on panic",
     "Go": "`GOAMD64=v3` where the processor has AVX2",
 }
