@@ -22,7 +22,7 @@
 // WRK2  next_ is filled only by a task that is about to end, so nothing waits there while something else computes. It
 //       is the one place that thieves cannot see.
 // WRK3  A computation that forks does not keep ready tasks waiting, although it never comes back to the loop: each fork
-//       looks whether any are there, which costs three loads. The first look in a turn of the loop that finds some
+//       looks whether any are there, which costs a few loads. The first look in a turn of the loop that finds some
 //       notes the time; a later one, ten microseconds on, puts the child onto forked_ as well, above the parent's
 //       continuation, and returns to the loop. So who waits does so for two children that do not fork, at most; and
 //       when others are always ready, the computation gets ten microseconds out of every `forked_turn` turns. The end

@@ -217,8 +217,8 @@ public:
         word_.store(is ? before + registered : before - registered, std::memory_order_relaxed);
     }
 
-    // The coroutine itself, or with the parent's lock. Without the lock, only the owner of the parent registers the
-    // coroutine, before it forks again (FORK7), and only the coroutine ends that, or who destroys it.
+    // The coroutine itself, or with the parent's lock. What it sees without the lock is good enough: only the owner of
+    // the parent registers it, before that forks again (FORK7), and only the coroutine ends that, or who destroys it.
     [[nodiscard]] seen get() const noexcept { return seen(word_.load(std::memory_order_relaxed)); }
 
 private:

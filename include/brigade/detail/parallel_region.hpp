@@ -15,7 +15,7 @@
 //   PAR2  A leaf ends well within the patience that ready tasks have with one that forks (WRK3), and each leaf but the
 //         last of a part follows a fork. So an algorithm over plain callables lets others run as any computation does
 //         that forks.
-//   PAR3  What a part throws goes to the list of the task that called the algorithm, where its join() finds it: flat,
+//   PAR3  What a part throws goes to the list of the task that is the algorithm, where its join() finds it: flat,
 //         whatever the depth of the parts, and reported if the task is destroyed before (FORK8). A part that is on its
 //         way has not arrived at its parent, nor has its parent at its own, up to that task: FORK4 holds.
 //   PAR4  After the first exception, and after a stop of the task, no leaf begins. The algorithm ends when those that
