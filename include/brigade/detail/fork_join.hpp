@@ -186,10 +186,6 @@ public:
         }
         // Only for the others.
         [[nodiscard]] fork_state& parent() const noexcept { return *reinterpret_cast<fork_state*>(word_ - bits()); }
-        // As parent(), for one that is_unregistered(how).
-        [[nodiscard]] fork_state& parent_of(kind how) const noexcept {
-            return *reinterpret_cast<fork_state*>(word_ - static_cast<std::uintptr_t>(how));
-        }
         [[nodiscard]] bool is_registered() const noexcept { return (bits() & registered) != 0; }
         // Whether it is of that kind and not registered.
         [[nodiscard]] bool is_unregistered(kind how) const noexcept {

@@ -112,22 +112,17 @@ static_assert(2 * sizeof(void*) % __STDCPP_DEFAULT_NEW_ALIGNMENT__ == 0);
     if (worker == nullptr) [[unlikely]] {
         return false;
     }
-    if (next.is_unregistered(caller::kind::forked)) {
-        fork_state& parent = next.parent_of(caller::kind::forked);
-        if (!worker->take_back(parent.as_item())) [[unlikely]] {
-            return false;
-        }
-        parent.ended_in_place();
-        worker->transfer_to(promise_base::of(parent).handle());
-        return true;
+    const bool forked = next.is_unregistered(caller::kind::forked);
+    if (!forked && !next.is_unregistered(caller::kind::called)) {
+        return false;
     }
-    if (next.is_unregistered(caller::kind::called)) {
-        fork_state& parent = next.parent_of(caller::kind::called);
-        parent.ended_in_place();
-        worker->transfer_to(promise_base::of(parent).handle());
-        return true;
+    fork_state& parent = next.parent();
+    if (forked && !worker->take_back(parent.as_item())) [[unlikely]] {
+        return false;
     }
-    return false;
+    parent.ended_in_place();
+    worker->transfer_to(promise_base::of(parent).handle());
+    return true;
 }
 
 // What a coroutine does when it has ended.
