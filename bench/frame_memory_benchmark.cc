@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -61,6 +62,29 @@ void nested(benchmark::State& state) {
         }
     }
     state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+// One after the other above 1, 2 ... 100 that are live: a recursion that stays at each depth for a while. No depth
+// should cost more than others.
+template <class Memory>
+void at_each_depth(benchmark::State& state) {
+    constexpr std::size_t size = 192;
+    constexpr std::int64_t turns = 100;
+    std::array<void*, 100> live;
+    for (auto _ : state) {
+        for (void*& below : live) {
+            below = Memory::allocate(size);
+            for (std::int64_t i = 0; i < turns; ++i) {
+                void* p = Memory::allocate(size);
+                benchmark::DoNotOptimize(p);
+                Memory::free(p, size);
+            }
+        }
+        for (void* p : live) {
+            Memory::free(p, size);
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(live.size()) * turns);
 }
 
 // `range` frames live; one of them, any, ends and another begins: a service with many connections.
@@ -138,11 +162,13 @@ void handed_over(benchmark::State& state) {
     benchmark_of(onetbb)
 #define BRIGADE_ONE_BY_ONE(memory) BENCHMARK(one_by_one<memory>)->ArgName("size")->Arg(128)->Arg(1200)
 #define BRIGADE_NESTED(memory) BENCHMARK(nested<memory>)->ArgName("frames")->Arg(100)->Arg(10'000)
+#define BRIGADE_AT_EACH_DEPTH(memory) BENCHMARK(at_each_depth<memory>)
 #define BRIGADE_RANDOM_ORDER(memory) BENCHMARK(random_order<memory>)->ArgName("frames")->Arg(1000)->Arg(1'000'000)
 #define BRIGADE_HANDED_OVER(memory) BENCHMARK(handed_over<memory>)->UseRealTime()
 
 BRIGADE_FOR_EACH_MEMORY(BRIGADE_ONE_BY_ONE);
 BRIGADE_FOR_EACH_MEMORY(BRIGADE_NESTED);
+BRIGADE_FOR_EACH_MEMORY(BRIGADE_AT_EACH_DEPTH);
 BRIGADE_FOR_EACH_MEMORY(BRIGADE_RANDOM_ORDER);
 BRIGADE_FOR_EACH_MEMORY(BRIGADE_HANDED_OVER);
 

@@ -153,7 +153,8 @@ std::unique_ptr<fork_state::record> fork_state::take_record() noexcept {
 }
 
 // Every child has arrived or was taken over from: no lock is needed.
-void fork_state::end_record() {
+void fork_state::finish_join() {
+    place_ = nullptr;
     const std::unique_ptr<record> r = take_record();
     sync::invariant("FORK4", [&] { return r->outstanding.load(std::memory_order_relaxed) == 0; });
     sync::invariant("FORK6", [&] { return r->first == nullptr && !r->early; });
@@ -218,13 +219,14 @@ void refuse_empty_task(const char* operation) {
                            " of a task that is empty: moved from, or awaited before");
 }
 
-std::coroutine_handle<> end_child(promise_base& child) noexcept {
+BRIGADE_RARELY_CALLED std::coroutine_handle<> end_child(std::coroutine_handle<> ended) noexcept {
+    promise_base& child = std::coroutine_handle<promise_base>::from_address(ended.address()).promise();
     const caller::seen next = child.continuation.get();
     fork_state& parent = next.parent();
     const std::coroutine_handle<> parents = promise_base::of(parent).handle();
     if (next.how() == caller::kind::called) {
         parent.ended_in_place();
-        child.handle().destroy();  // FORK5
+        ended.destroy();  // FORK5
         return parents;
     }
     // One that is not registered has tried this before (hand_over), or is kept.
@@ -237,7 +239,7 @@ std::coroutine_handle<> end_child(promise_base& child) noexcept {
         } else {
             parent.leave(child);
         }
-        child.handle().destroy();  // FORK5
+        ended.destroy();  // FORK5
     }
     return taken_back ? parents : arrive_at(parent);
 }

@@ -21,14 +21,14 @@ void frame_heap::load(unsigned size_class) {
     loaded.count = page.take(frame_sizes::table.rows[size_class].magazine, loaded.top);
 }
 
-// Puts the frame into the last room of the loaded one, and that into the second place.
+// Puts the loaded magazine, which is full, into the second place, and begins another with the frame. So a thread that
+// allocates and frees by turns does not come here, or to load(), again before it has done much more of one.
 void frame_heap::unload(void* frame, unsigned size_class) noexcept {
     bin& b = bins_[size_class];
     frame_magazine& loaded = loaded_[size_class];
-    loaded.top = frame_block::made_of(frame, size_class, loaded.top);
-    ++loaded.count;
     empty(b.second);
-    b.second = std::exchange(loaded, {});
+    b.second = loaded;
+    loaded = {.top = frame_block::made_of(frame, size_class, nullptr), .count = 1};
 }
 
 void frame_heap::empty(frame_magazine& m) noexcept {
@@ -195,7 +195,7 @@ frame_heap* this_or_new_heap() noexcept {
 
 }  // namespace
 
-[[gnu::noinline]] void* allocate_frame_rarely(std::size_t size) {
+[[gnu::cold]] void* allocate_frame_rarely(std::size_t size) {
     if (size > frame_sizes::largest) {
         return process_frame_pool().take_large(size);
     }
@@ -206,7 +206,7 @@ frame_heap* this_or_new_heap() noexcept {
     return heap->allocate(size);
 }
 
-[[gnu::noinline]] void free_frame_rarely(void* frame, std::size_t size) noexcept {
+BRIGADE_RARELY_CALLED void free_frame_rarely(void* frame, std::size_t size) noexcept {
     frame_pool& pool = process_frame_pool();
     if (size > frame_sizes::largest) {
         pool.release_large(frame);

@@ -16,7 +16,7 @@
 // back: neither the thread that allocated, which may sleep, compute or have ended, nor its heap.
 //
 //   FRM6  A heap owns at most one current page for each class, `most_spares` others of each, and `most_reserve` unused
-//         ones; its two magazines for a class hold fewer than 2 * `magazine` blocks. So what a thread that never comes
+//         ones; its two magazines for a class hold at most 2 * `magazine` blocks. So what a thread that never comes
 //         back keeps from others is bounded, whatever it has allocated.
 //   FRM7  Only its thread touches a heap. Others compare its address with that of their own heap and never follow it.
 //         When the thread ends, its heap parts with its pages and is gone.

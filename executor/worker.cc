@@ -315,7 +315,7 @@ void worker::push_next(std::coroutine_handle<> handle) {
     next_ = handle.address();
 }
 
-std::coroutine_handle<> worker_core::announce(std::coroutine_handle<> child) noexcept {
+BRIGADE_RARELY_CALLED std::coroutine_handle<> worker_core::announce(std::coroutine_handle<> child) noexcept {
     worker& self = static_cast<worker&>(*this);
     const bool put_off = self.others_are_due();
     if (put_off) {
@@ -327,7 +327,7 @@ std::coroutine_handle<> worker_core::announce(std::coroutine_handle<> child) noe
     return put_off ? nullptr : child;
 }
 
-void worker_core::displace(std::coroutine_handle<> handle) noexcept {
+BRIGADE_RARELY_CALLED void worker_core::displace(std::coroutine_handle<> handle) noexcept {
     // A task was resumed inside another, by somebody's awaitable, and has ended: what follows it is in the slot. It
     // must go on even in `leaving`, and not on another worker while the child is still being destroyed (FORK5).
     static_cast<worker&>(*this).displaced_.push_back(handle);

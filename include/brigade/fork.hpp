@@ -36,6 +36,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <brigade/detail/compiler.hpp>
 #include <brigade/detail/promise.hpp>
 #include <brigade/detail/waiter.hpp>
 #include <brigade/task.hpp>
@@ -105,9 +106,7 @@ public:
             forks.close();
             return false;
         }
-        forks_ = &forks;
-        std::construct_at(&waiting)->suspend(parent);
-        return forks.wait(waiting);
+        return wait(forks, parent);
     }
     void await_resume() {
         if (forks_ != nullptr) [[unlikely]] {
@@ -116,6 +115,12 @@ public:
     }
 
 private:
+    BRIGADE_RARELY_CALLED bool wait(fork_state& forks, std::coroutine_handle<> parent) noexcept {
+        forks_ = &forks;
+        std::construct_at(&waiting)->suspend(parent);
+        return forks.wait(waiting);
+    }
+
     fork_state* forks_;  // when it had to wait
     union {
         waiter waiting;

@@ -48,7 +48,7 @@ public:
     template <std::convertible_to<T> U = T>
     [[gnu::always_inline]] void return_value(U&& value) {
         if constexpr (!std::is_rvalue_reference_v<T>) {
-            if (this->place_) {
+            if (this->place_) [[likely]] {
                 this->place_.deliver(std::forward<U>(value));
                 return;
             }

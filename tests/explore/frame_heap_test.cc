@@ -157,7 +157,7 @@ MODEL(frame_heap_model, a_page_whose_blocks_one_thread_freed_serves_another_size
     frame_pool pool;
     const auto frames = [&pool] {
         frame_heap heap(pool);
-        return allocate_some<5>(heap, few_size);  // all of a page, and one of another
+        return allocate_some<6>(heap, few_size);  // all of a page, and as many as stand in magazines
     }();
     {
         const model_thread other([&] {

@@ -40,8 +40,8 @@ std::coroutine_handle<> call(promise_base& parent, promise_base& child) {
 bool end(promise_base& child) {
     return hand_over(child);
 }
-void finish_join(fork_state& f) {
-    f.finish_join();
+bool must_wait(const fork_state& f) {
+    return f.must_wait();
 }
 void* allocate() {
     return allocate_frame(128);

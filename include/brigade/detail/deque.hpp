@@ -37,6 +37,7 @@
 
 #include <cstdint>
 
+#include <brigade/detail/compiler.hpp>
 #include <brigade/detail/fifo.hpp>
 #include <brigade/detail/sync.hpp>
 
@@ -59,7 +60,7 @@ public:
     [[gnu::always_inline]] bool pop_if(const void* item) noexcept {
         const std::int64_t bottom = newest();
         // The owner's own store. Where the deque is empty it is an old item; then pop_at() finds that out.
-        if (newest_ring_.slot(bottom).load(std::memory_order_relaxed) != item) {
+        if (newest_ring_.slot(bottom).load(std::memory_order_relaxed) != item) [[unlikely]] {
             return false;
         }
         return pop_at(bottom);
@@ -95,10 +96,13 @@ private:
         sync::asymmetric_fence_light();                                 // O2; pairs: the heavy fence in steal()
         const std::int64_t top = top_.load(std::memory_order_relaxed);  // O3; the fence orders it
         sync::invariant("DEQ1", [&] { return top <= bottom + 1; });
-        return top < bottom || race_for_last(top, bottom);
+        if (top < bottom) [[likely]] {
+            return true;
+        }
+        return race_for_last(top, bottom);
     }
 
-    [[gnu::noinline]] bool race_for_last(std::int64_t top, std::int64_t bottom) noexcept {
+    BRIGADE_RARELY_CALLED bool race_for_last(std::int64_t top, std::int64_t bottom) noexcept {
         // DEQ1. Relaxed: the owner pushed the item, and does not read the slot from here on.
         const bool won = top == bottom && top_.compare_exchange_strong(top, top + 1, std::memory_order_relaxed);
         // Empty: no thief gets past its compare-exchange.

@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include <brigade/detail/compiler.hpp>
 #include <brigade/detail/sync.hpp>
 
 namespace brigade::detail {
@@ -38,8 +39,8 @@ public:
     fifo(const fifo&) = delete;
     fifo& operator=(const fifo&) = delete;
 
-    // Owner only. May allocate.
-    [[gnu::always_inline]] void push(void* item) {
+    // Owner only. Terminates when memory runs out: a task that was woken must not be lost.
+    [[gnu::always_inline]] void push(void* item) noexcept {
         const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own last store
         if (bottom >= limit_) [[unlikely]] {
             make_room(bottom);
@@ -106,7 +107,7 @@ private:
         const ring where;
     };
 
-    [[gnu::noinline]] void make_room(std::int64_t bottom) {
+    BRIGADE_RARELY_CALLED void make_room(std::int64_t bottom) noexcept {
         // pairs: the compare-exchange of take() and of deque::steal(); the slots that are overwritten were read
         // (RING2).
         const std::int64_t top = top_.load(std::memory_order_acquire);

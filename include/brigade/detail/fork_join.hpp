@@ -112,13 +112,8 @@ public:
     [[nodiscard]] waiter& joining() const noexcept { return *reinterpret_cast<waiter*>(place_ - waiting); }
     // The parent has joined, and none of its children had to be waited for, nor threw.
     void close() noexcept { place_ = nullptr; }
-    // The parent has joined: as if nothing had been forked. Throws what the children threw.
-    void finish_join() {
-        place_ = nullptr;
-        if (has_record()) {
-            end_record();
-        }
-    }
+    // The parent has joined, and had to wait, or children threw: as if nothing had been forked. Throws what they threw.
+    void finish_join();
     // The parent is suspended, or at its end, and is about to be destroyed from outside (FORK8).
     void destroy_children() noexcept {
         if (open() || has_record()) [[unlikely]] {
@@ -150,7 +145,6 @@ private:
     [[nodiscard]] std::unique_ptr<record> take_record() noexcept;
     [[nodiscard]] promise_base* named() noexcept;
     void register_named(record& r) noexcept;
-    void end_record();
     void destroy_named_and_registered() noexcept;
     void drop_record() noexcept;
 

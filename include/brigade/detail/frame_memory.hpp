@@ -11,6 +11,7 @@
 #include <limits>
 #include <new>
 
+#include <brigade/detail/compiler.hpp>
 #include <brigade/detail/sync.hpp>
 
 namespace brigade::detail {
@@ -116,11 +117,11 @@ public:
         }
         return block;
     }
-    // False when there is no room. Leaves room for one.
+    // False when there is no room.
     [[nodiscard]] bool put_block(void* frame, std::size_t size) noexcept {
         const unsigned size_class = frame_sizes::class_of(size);
         frame_magazine& m = loaded_[size_class];
-        if (m.count >= frame_sizes::table.rows[size_class].magazine - 1) [[unlikely]] {
+        if (m.count >= frame_sizes::table.rows[size_class].magazine) [[unlikely]] {
             return false;
         }
         m.top = frame_block::made_of(frame, size_class, m.top);
@@ -139,7 +140,7 @@ inline constinit frame_magazines no_frame_magazines = frame_magazines::of_no_thr
 using frame_magazines_pointer = sync::thread_pointer<frame_magazines, &no_frame_magazines>;
 
 [[nodiscard]] void* allocate_frame_rarely(std::size_t size);
-void free_frame_rarely(void* frame, std::size_t size) noexcept;
+BRIGADE_RARELY_CALLED void free_frame_rarely(void* frame, std::size_t size) noexcept;
 
 // Aligned as operator new's. Throws std::bad_alloc.
 [[nodiscard]] inline void* allocate_frame(std::size_t size) {

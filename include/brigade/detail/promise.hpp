@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <brigade/detail/compiler.hpp>
 #include <brigade/detail/fork_join.hpp>
 #include <brigade/detail/frame_memory.hpp>
 #include <brigade/detail/worker_core.hpp>
@@ -25,16 +26,9 @@ class stop_source;
 namespace brigade::detail {
 
 #if defined(__clang__)
-#if __clang_major__ < 19
-#error "Brigade needs Clang 19: older ones may keep what await_suspend uses in a frame that another thread owns by then"
-#endif
 inline constexpr bool has_symmetric_transfer = true;
-// For a class that owns by a pointer: an argument of its type is passed in a register and is gone when the function
-// returns, so nothing of it stays in a coroutine's frame until the end of the statement.
-#define BRIGADE_TRIVIAL_ABI [[clang::trivial_abi]]
 #else
 inline constexpr bool has_symmetric_transfer = false;
-#define BRIGADE_TRIVIAL_ABI
 #endif
 
 // Puts `next` into the calling worker's transfer slot. Reports and terminates on any other thread.
@@ -98,8 +92,9 @@ static_assert(2 * sizeof(void*) % __STDCPP_DEFAULT_NEW_ALIGNMENT__ == 0);
 [[noreturn]] void refuse_empty_task(const char* operation);
 
 // A child has ended that cannot hand over as most do: gives what runs next on this thread. Destroys its frame, unless
-// somebody else owns that. The parent may be gone when this returns.
-[[nodiscard]] std::coroutine_handle<> end_child(promise_base& child) noexcept;
+// somebody else owns that. The parent may be gone when this returns. It takes the handle because that is the one
+// address which a coroutine has at hand in any case.
+BRIGADE_RARELY_CALLED [[nodiscard]] std::coroutine_handle<> end_child(std::coroutine_handle<> ended) noexcept;
 
 // Whether a coroutine that has ended is a child that hands over to its parent at once: then the parent stands in the
 // worker's transfer slot, and the coroutine destroys itself by flowing off its end.
@@ -113,7 +108,7 @@ static_assert(2 * sizeof(void*) % __STDCPP_DEFAULT_NEW_ALIGNMENT__ == 0);
         return false;
     }
     const bool forked = next.is_unregistered(caller::kind::forked);
-    if (!forked && !next.is_unregistered(caller::kind::called)) {
+    if (!forked && !next.is_unregistered(caller::kind::called)) [[unlikely]] {
         return false;
     }
     fork_state& parent = next.parent();
@@ -136,7 +131,7 @@ public:
         if (next.how() == caller::kind::awaits) {
             return transfer(next.awaiting());
         }
-        const std::coroutine_handle<> after = end_child(ended.promise());
+        const std::coroutine_handle<> after = end_child(ended);
         return after ? transfer(after) : std::noop_coroutine();
     }
     void await_resume() const noexcept {}

@@ -133,7 +133,7 @@ public:
     // Only when there is one.
     template <class U>
     void deliver(U&& value) const {
-        if (is_optional_) {
+        if (is_optional_) [[unlikely]] {
             static_cast<optional>(place_)->emplace(std::forward<U>(value));
             return;
         }

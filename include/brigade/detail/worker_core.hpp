@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <brigade/detail/compiler.hpp>
 #include <brigade/detail/deque.hpp>
 #include <brigade/detail/fifo.hpp>
 #include <brigade/detail/sync.hpp>
@@ -97,8 +98,8 @@ protected:
     std::coroutine_handle<> transfer_;
 
 private:
-    [[nodiscard]] std::coroutine_handle<> announce(std::coroutine_handle<> child) noexcept;
-    void displace(std::coroutine_handle<> handle) noexcept;
+    BRIGADE_RARELY_CALLED [[nodiscard]] std::coroutine_handle<> announce(std::coroutine_handle<> child) noexcept;
+    BRIGADE_RARELY_CALLED void displace(std::coroutine_handle<> handle) noexcept;
 
     const worker_counts& counts_;
     const sync::atomic<std::size_t>& injected_;

@@ -132,7 +132,7 @@ TEST(frame_heap, frames_of_another_heap_go_home_in_batches) {
     frame_heap home(pool);
     frame_heap other(pool);
     std::vector<void*> frames = allocate_page(home);
-    free_some(other, frames, 2 * row.magazine);  // two magazines are full, and the first goes
+    free_some(other, frames, 2 * row.magazine + 1);  // two magazines are full, and the first goes
     std::vector<void*> again = allocate(home, row.magazine);
     EXPECT_EQ(pool.pages(), 1U);
     again.push_back(home.allocate(size));  // home has seen nothing of the second
