@@ -30,20 +30,24 @@ void auto_reset_event::set() noexcept {
     void* seen = word_.load(std::memory_order_relaxed);  // a guess; the exchanges and the lock decide
     for (;;) {
         if (seen == nullptr || seen == &permit_mark) {
-            // pairs: the exchanges of the permit in enter() and reset(), and the load in is_set(). Made also when the
-            // permit is there: who takes it sees what was done before either set().
+            // Made also when the permit is there: who takes it sees what was done before either set().
+            // pairs: the exchanges of the permit in enter() and reset(), and the load in is_set().
             if (word_.compare_exchange_strong(seen, &permit_mark, std::memory_order_release,
                                               std::memory_order_relaxed)) {
                 return;
             }
-        } else if (seen == &several_mark) {
+            continue;
+        }
+        if (seen == &several_mark) {
             if (detail::event_waiter* const first = take_first()) {
                 first->wake();  // EVT5
                 return;
             }
             seen = word_.load(std::memory_order_relaxed);
-        } else if (word_.compare_exchange_strong(seen, nullptr, std::memory_order_acquire, std::memory_order_relaxed)) {
-            // pairs: the release in enter(): the waiter is complete. EVT2.
+            continue;
+        }
+        // pairs: the release in enter(): the waiter is complete. EVT2.
+        if (word_.compare_exchange_strong(seen, nullptr, std::memory_order_acquire, std::memory_order_relaxed)) {
             static_cast<detail::event_waiter*>(seen)->wake();  // EVT5
             return;
         }
@@ -69,24 +73,30 @@ bool auto_reset_event::enter(detail::event_waiter& w) noexcept {
             if (word_.compare_exchange_strong(seen, nullptr, std::memory_order_acquire, std::memory_order_relaxed)) {
                 return false;
             }
-        } else if (seen == nullptr) {
+            continue;
+        }
+        if (seen == nullptr) {
             // pairs: the exchange of a waiter in set(), and the one below.
             if (word_.compare_exchange_strong(seen, &w, std::memory_order_release, std::memory_order_relaxed)) {
                 return true;
             }
-        } else if (!lock.owns_lock()) {
+            continue;
+        }
+        if (!lock.owns_lock()) {
             lock = detail::sync::lock(mutex_);
             seen = word_.load(std::memory_order_relaxed);
-        } else if (seen == &several_mark) {
-            append(w);
-            return true;
-        } else if (word_.compare_exchange_strong(seen, &several_mark, std::memory_order_acquire,
-                                                 std::memory_order_relaxed)) {
-            // pairs: the release above: the waiter that was alone is complete. EVT3.
-            append(*static_cast<detail::event_waiter*>(seen));
-            append(w);
-            return true;
+            continue;
         }
+        if (seen != &several_mark) {
+            // pairs: the release above: the waiter that was alone is complete. EVT3.
+            if (!word_.compare_exchange_strong(seen, &several_mark, std::memory_order_acquire,
+                                               std::memory_order_relaxed)) {
+                continue;
+            }
+            append(*static_cast<detail::event_waiter*>(seen));
+        }
+        append(w);
+        return true;
     }
 }
 
@@ -148,7 +158,7 @@ event_waiter::arrival event_waiter::arrive(const waiter& self, stop_source* stop
         return arrival::goes_on;
     }
     suspended_ = true;
-    // pairs: the exchange in wake(): acquire for what was done before the set(), release for this waiter. EVT4.
+    // pairs: become_woken(): acquire for what was done before the set(), release for this waiter. EVT4.
     const phase before = phase_.exchange(phase::suspended, std::memory_order_acq_rel);
     return before == phase::woken ? arrival::goes_on : arrival::waits;
 }
@@ -169,13 +179,10 @@ void event_waiter::wake() noexcept {
     const resumption resume = resume_;
     const bool from_elsewhere = current_scheduler() != woken.home;
     if (from_elsewhere) {
-        // Relaxed: the exchange below carries it to give_up(). EVT6.
+        // Relaxed: become_woken() carries it to give_up(). EVT6.
         sync::process_wide<posts_from_elsewhere>().count.fetch_add(1, std::memory_order_relaxed);
     }
-    // pairs: the exchange in arrive(), as it says; and release for the load in give_up(). EVT4.
-    const phase before = phase_.exchange(phase::woken, std::memory_order_acq_rel);
-    sync::invariant("EVT2", [before] { return before != phase::woken; });
-    if (before == phase::suspended) {
+    if (become_woken()) {
         resume(woken);
     }
     if (from_elsewhere) {
@@ -184,12 +191,26 @@ void event_waiter::wake() noexcept {
     }
 }
 
+bool event_waiter::become_woken() noexcept {
+    // pairs: the exchange in arrive(): the await has come to its end.
+    phase before = phase_.load(std::memory_order_acquire);
+    if (before == phase::suspended) {
+        // Nobody else changes it any more. A store costs less than an exchange.
+        phase_.store(phase::woken, std::memory_order_release);  // pairs: the load in give_up(). EVT4.
+        return true;
+    }
+    // pairs: the exchange in arrive(), as it says; and release for the load in give_up(). EVT4.
+    before = phase_.exchange(phase::woken, std::memory_order_acq_rel);
+    sync::invariant("EVT2", [before] { return before != phase::woken; });
+    return before == phase::suspended;
+}
+
 void event_waiter::give_up() noexcept {
     on_stop_.detach();
     if (stopped_ || event_.withdraw(*this)) {
         return;
     }
-    // pairs: the exchange in wake(). EVT4.
+    // pairs: the store or the exchange in become_woken(). EVT4.
     while (phase_.load(std::memory_order_acquire) != phase::woken) {
         sync::yield_thread();
     }

@@ -91,6 +91,8 @@ private:
     };
 
     void wake() noexcept;
+    // Whether the coroutine is to be resumed.
+    [[nodiscard]] bool become_woken() noexcept;
     void give_up() noexcept;
     static void stop_wait(stop_hook& hook) noexcept;
 

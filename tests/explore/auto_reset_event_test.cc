@@ -27,7 +27,7 @@ using brigade::detail::scheduler;
 using brigade::detail::waiter;
 namespace sync = brigade::detail::sync;
 
-// ------------------------------------------------------------------------------------------------ the word and the list
+// ----------------------------------------------------------------------------------------------- the word and the list
 
 // A wait as a coroutine makes it, by hand: who resumes it counts, in plain memory, and wakes the thread that may be
 // waiting for that.
