@@ -138,8 +138,8 @@ private:
 // to stop; one that has got its permit by then goes on with it. Sees what was done before the set() that gave the
 // permit. An await that finds the permit there does not suspend, unless the budget is used up.
 //
-// Neither copied nor moved, and never allocates. It must outlive the coroutines that wait for it; the task that a set()
-// lets go on may destroy it, also while that set() has not returned.
+// Neither copied nor moved; waiting allocates nothing. It must outlive the coroutines that wait for it; but the task
+// that a set() lets go on may destroy it, also while that set() has not returned.
 class auto_reset_event {
 public:
     // With or without the permit.
