@@ -2,7 +2,6 @@
 //
 //   bazel run --config=bench //bench:scheduler_benchmark
 #include <atomic>
-#include <coroutine>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -15,58 +14,8 @@
 
 namespace {
 
+using brigade::auto_reset_event;
 using brigade::task;
-
-// What one task waits for and another sets, in turns. Made of nothing but the public interface: set() resumes the
-// waiting task on the caller's stack, and that puts itself into the worker's queue at once, by a yield.
-//
-//     const bool has_suspended = co_await event;  // GCC 12 gets `if (co_await event)` wrong
-//     if (has_suspended) {
-//         co_await brigade::yield();
-//     }
-class event {
-    class suspension;
-
-public:
-    suspension operator co_await() noexcept { return suspension(*this); }
-    void set() {
-        void* const waiting = state_.exchange(&is_set, std::memory_order_acq_rel);
-        if (waiting != nullptr) {
-            std::coroutine_handle<>::from_address(waiting).resume();
-        }
-    }
-
-private:
-    // Gives whether it has suspended.
-    class suspension {
-    public:
-        explicit suspension(event& e) noexcept : event_(e) {}
-        [[nodiscard]] bool await_ready() const noexcept {
-            return event_.state_.load(std::memory_order_acquire) == &is_set;
-        }
-        bool await_suspend(std::coroutine_handle<> waiting) noexcept {
-            void* expected = nullptr;
-            has_suspended_ = true;
-            if (event_.state_.compare_exchange_strong(expected, waiting.address(), std::memory_order_acq_rel)) {
-                return true;
-            }
-            has_suspended_ = false;
-            return false;
-        }
-        bool await_resume() const noexcept {
-            event_.state_.store(nullptr, std::memory_order_relaxed);  // the next set() comes after our own to the other
-            return has_suspended_;
-        }
-
-    private:
-        event& event_;
-        bool has_suspended_ = false;
-    };
-
-    static inline char is_set;
-
-    std::atomic<void*> state_{nullptr};
-};
 
 task<> nothing() {
     co_return;
@@ -124,23 +73,17 @@ task<> yield_and_count(unsigned times, workloads::countdown& left) {
     left.one_ended();
 }
 
-task<> pong(event& ping, event& answer) {
-    const bool has_suspended = co_await ping;
-    if (has_suspended) {
-        co_await brigade::yield();
-    }
+task<> pong(auto_reset_event& ping, auto_reset_event& answer) {
+    co_await ping;
     answer.set();
 }
 
 task<> ping(workloads::countdown& left) {
-    event ping;
-    event answer;
-    const auto other = brigade::spawn(pong(ping, answer));
+    auto_reset_event ping;
+    auto_reset_event answer;
+    brigade::spawn(pong(ping, answer)).detach();
     ping.set();
-    const bool has_suspended = co_await answer;
-    if (has_suspended) {
-        co_await brigade::yield();
-    }
+    co_await answer;
     left.one_ended();
 }
 
@@ -159,26 +102,20 @@ task<> chain(unsigned more, workloads::countdown& left) {
     co_return;
 }
 
-task<> wait_and_wake(event& own, event& others, unsigned times) {
+task<> wait_and_wake(auto_reset_event& own, auto_reset_event& others, unsigned times) {
     for (unsigned i = 0; i < times; ++i) {
-        const bool has_suspended = co_await own;
-        if (has_suspended) {
-            co_await brigade::yield();
-        }
+        co_await own;
         others.set();
     }
 }
 
 task<std::uint64_t> wake_and_wait(unsigned times) {
-    event own;
-    event others;
+    auto_reset_event own;
+    auto_reset_event others;
     auto other = brigade::spawn(wait_and_wake(others, own, times));
     for (unsigned i = 0; i < times; ++i) {
         others.set();
-        const bool has_suspended = co_await own;
-        if (has_suspended) {
-            co_await brigade::yield();
-        }
+        co_await own;
     }
     co_await other;
     co_return times;

@@ -6,11 +6,15 @@
 //   spawn_many_remote_busy  the same, while two tasks for each worker are busy for 10 us and yield, over and over
 //                           (tokio's spawn_many_remote_busy1)
 //   yield_many              200 tasks yield 1,000 times each
-//   ping_pong               1,000 tasks each spawn another, wake it, and are woken by it
+//   ping_pong               1,000 tasks each spawn another, wake it, and are woken by it, through what is made for
+//                           that and used once each way: an auto_reset_event (Brigade), a oneshot channel (tokio),
+//                           a promise (Boost.Fiber), a channel (Go; Asio, of capacity 1)
 //   chained_spawn           each task spawns the next, 1,000 times
 //   spawn_and_join          a task on a worker spawns 1,000,000 and joins them
 //   yield_alone             one task yields 1,000,000 times
-//   round_trip              two tasks wake each other 100,000 times
+//   round_trip              two tasks wake each other 100,000 times and do nothing else, through two auto_reset_events
+//                           (Brigade), two Notify (tokio), or two channels as above that carry nothing (Asio) or a
+//                           number (Go, Boost.Fiber). The scheduler decides whether they share a worker.
 //
 // A runtime takes part by a function run(name_of_work, size) that gives the number of tasks that have ended.
 #pragma once

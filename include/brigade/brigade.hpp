@@ -1,6 +1,7 @@
 // All of Brigade.
 #pragma once
 
+#include <brigade/auto_reset_event.hpp>
 #include <brigade/endpoint.hpp>
 #include <brigade/errc.hpp>
 #include <brigade/executor.hpp>

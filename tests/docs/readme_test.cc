@@ -79,6 +79,30 @@ brigade::task<int> many() {
 }
 // [/spawn]
 
+// [event]
+brigade::task<int> rally(int strokes) {
+    brigade::auto_reset_event served;
+    brigade::auto_reset_event returned;
+    int ball = 0;  // needs no lock: a task sees what was done before the set() that it has waited for
+    const auto near_side = [&]() -> brigade::task<> {
+        for (int i = 0; i < strokes; ++i) {
+            ++ball;
+            served.set();
+            co_await returned;
+        }
+    };
+    const auto far_side = [&]() -> brigade::task<> {
+        for (int i = 0; i < strokes; ++i) {
+            co_await served;
+            ++ball;
+            returned.set();
+        }
+    };
+    co_await brigade::when_all(near_side(), far_side());
+    co_return ball;
+}
+// [/event]
+
 TEST(readme, fork_join) {
     brigade::executor executor;
     EXPECT_EQ(executor.block_on(fib, 15U), 610U);
@@ -115,6 +139,11 @@ TEST(readme, deadline) {
 TEST(readme, spawn) {
     brigade::executor executor;
     EXPECT_EQ(executor.block_on(many), 46);
+}
+
+TEST(readme, event) {
+    brigade::executor executor;
+    EXPECT_EQ(executor.block_on(rally, 100), 200);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use peers::workloads::*;
 use peers::{is, run_program, Options, Run, Work};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, Notify};
 use tokio::task::{yield_now, JoinHandle};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -157,21 +157,21 @@ fn spawn_and_join(runtime: &Runtime, size: usize) -> f64 {
 
 fn round_trip(runtime: &Runtime, size: usize) -> f64 {
     let trips = runtime.spawn(async move {
-        let (there, mut from_there) = tokio::sync::mpsc::channel::<usize>(1);
-        let (back, mut from_back) = tokio::sync::mpsc::channel::<usize>(1);
-        tokio::spawn(async move {
-            while let Some(i) = from_there.recv().await {
-                if back.send(i).await.is_err() {
-                    break;
-                }
+        let there = Arc::new(Notify::new());
+        let back = Arc::new(Notify::new());
+        let (own, others) = (there.clone(), back.clone());
+        let other = tokio::spawn(async move {
+            for _ in 0..size {
+                own.notified().await;
+                others.notify_one();
             }
         });
-        let mut trips = 0;
-        for i in 0..size {
-            there.send(i).await.unwrap();
-            trips += (from_back.recv().await == Some(i)) as usize;
+        for _ in 0..size {
+            there.notify_one();
+            back.notified().await;
         }
-        trips
+        other.await.unwrap();
+        size
     });
     runtime.block_on(trips).unwrap() as f64
 }
