@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -123,6 +124,17 @@ void asymmetric_fence_heavy() noexcept {
     if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == -1) {
         std::fprintf(stderr, "brigade: membarrier failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
+    }
+}
+
+void discard(atomic<void*>* slots, std::size_t count) noexcept {
+    static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = (reinterpret_cast<std::uintptr_t>(slots) + page - 1) / page * page;
+    const auto end = reinterpret_cast<std::uintptr_t>(slots + count) / page * page;
+    if (begin < end) {
+        auto* const first = reinterpret_cast<std::byte*>(slots) + (begin - reinterpret_cast<std::uintptr_t>(slots));
+        // A refusal costs memory, and nothing else.
+        static_cast<void>(::madvise(first, end - begin, MADV_DONTNEED));
     }
 }
 

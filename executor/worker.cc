@@ -221,7 +221,7 @@ void worker::take_seat() noexcept {
 }
 
 void worker::wait_until_woken() noexcept {
-    if (woken_while_giving_back_frames()) {
+    if (woken_while_giving_back_memory()) {
         return;
     }
     process_frame_pool().unwatch();
@@ -230,8 +230,9 @@ void worker::wait_until_woken() noexcept {
     process_frame_pool().watch();
 }
 
-bool worker::woken_while_giving_back_frames() noexcept {
-    if (!settle_frames()) {
+bool worker::woken_while_giving_back_memory() noexcept {
+    const bool frames_in_excess = settle_frames();
+    if (!frames_in_excess && !ready_.is_large() && !forked_.is_large()) {
         return false;
     }
     const sync::clock::time_point until = sync::clock::now() + frame_patience;
@@ -240,6 +241,8 @@ bool worker::woken_while_giving_back_frames() noexcept {
             return true;
         }
     }
+    ready_.shrink();
+    forked_.shrink();
     while (give_back_some_frames()) {
         if (rest(std::chrono::nanoseconds(0))) {
             return true;

@@ -121,7 +121,7 @@ private:
     void sleep() noexcept;
     void take_seat() noexcept;
     void wait_until_woken() noexcept;
-    [[nodiscard]] bool woken_while_giving_back_frames() noexcept;
+    [[nodiscard]] bool woken_while_giving_back_memory() noexcept;
     [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     void get_up_from_seat() noexcept;
     void queue_what_was_handed_over() noexcept;

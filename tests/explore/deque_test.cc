@@ -49,6 +49,27 @@ MODEL(deque_model, two_thieves_and_the_owner_while_it_grows) {
     require(count == 3 && sum == 6, "each item is taken once");
 }
 
+MODEL(deque_model, the_owner_shrinks_the_ring_while_a_thief_steals) {
+    deque d(1);
+    void* stolen = nullptr;
+    std::uintptr_t sum = 0;
+    {
+        d.push(item(1));
+        d.push(item(2));
+        const model_thread thief([&] { stolen = d.steal(); });
+        while (void* const popped = d.pop()) {
+            sum += reinterpret_cast<std::uintptr_t>(popped) / 16;
+        }
+        d.shrink();
+        require(!d.is_large(), "it was empty");
+        d.push(item(4));
+    }
+    while (void* const popped = d.pop()) {
+        sum += reinterpret_cast<std::uintptr_t>(popped) / 16;
+    }
+    require(sum + reinterpret_cast<std::uintptr_t>(stolen) / 16 == 7, "each item is taken once");
+}
+
 MODEL(deque_model, a_thief_sees_what_was_written_before_the_push) {
     deque d(2);
     int payload = 0;

@@ -69,6 +69,57 @@ MODEL(fifo_model, two_thieves_while_the_ring_grows) {
     all.require_once_each("RING1");
 }
 
+void shrink_beside_a_thief() {
+    fifo f(1);
+    items all;
+    void* stolen = nullptr;
+    {
+        f.push(all[0]);
+        f.push(all[1]);
+        const model_thread thief([&] { stolen = f.take(); });
+        while (void* const item = f.take()) {
+            all.take(item);
+        }
+        f.shrink();
+        require(!f.is_large(), "it was empty");
+        f.push(all[2]);
+    }
+    all.take(stolen);
+    while (void* const item = f.take()) {
+        all.take(item);
+    }
+    all.require_once_each("RING3");
+}
+
+MODEL(fifo_model, the_owner_shrinks_the_ring_while_a_thief_takes) {
+    shrink_beside_a_thief();
+}
+
+MODEL(fifo_model, a_ring_that_grew_again_after_it_shrank_has_each_item_once) {
+    fifo f(1);
+    items all;
+    void* stolen = nullptr;
+    int none = 0;
+    {
+        f.push(&none);
+        f.push(&none);
+        const model_thread thief([&] { stolen = f.take(); });
+        while (f.take() != nullptr) {
+        }
+        f.shrink();
+        f.push(all[0]);
+        f.push(all[1]);
+        f.push(all[2]);
+    }
+    if (stolen != &none) {
+        all.take(stolen);
+    }
+    while (void* const item = f.take()) {
+        all.take(item);
+    }
+    all.require_once_each("RING3");
+}
+
 settings with_load_buffering() {
     settings s;
     s.bounds.future_reads = true;
@@ -77,6 +128,10 @@ settings with_load_buffering() {
     s.random = 0;
     s.pct = 0;
     return s;
+}
+
+MODEL_WITH(fifo_model, a_slot_is_read_before_its_ring_is_emptied, with_load_buffering()) {
+    shrink_beside_a_thief();
 }
 
 // The thief reads the slot and then moves top; the owner sees the new top and writes the slot anew. Without order

@@ -46,7 +46,9 @@ namespace brigade::detail {
 class deque : private fifo {
 public:
     using fifo::fifo;
+    using fifo::is_large;
     using fifo::push;
+    using fifo::shrink;
     using fifo::size;
 
     // Owner only. The newest item, or null.

@@ -1,16 +1,19 @@
 // The ring that both of a worker's queues are made of, by itself: a queue, first in, first out. Its owner pushes at the
 // bottom, and everybody, the owner included, takes at the top.
 //
-// State: items stand at the indices [top, bottom) of a ring that doubles when it is full. Indices only grow (but
-// the owner of a deque lowers bottom when it pops).
+// State: items stand at the indices [top, bottom) of a ring that is replaced by one of twice the size when it is full,
+// and by the first one when the queue is empty and its owner rests. Indices only grow (but the owner of a deque lowers
+// bottom when it pops).
 //
 //   RING1  An item is taken by exactly one: the one whose compare-exchange moved top past it. Top never goes back, so
 //          no two can move it past the same index.
 //   RING2  A slot is overwritten only after top has moved past the item in it, so a taker that read a wrong item fails
 //          its compare-exchange. The owner looks at top only when it has filled the slots that were free when it last
 //          looked: top only grows.
-//   RING3  A ring that was replaced stays readable until the queue goes: a taker may still hold it. Its live items
-//          never change, since the owner writes only to the newest ring.
+//   RING3  A ring that was replaced stays readable until the queue goes, or is used again: a taker may still hold it.
+//          Its live items never change, since the owner writes only to the newest ring; and it comes back into use, or
+//          loses its contents, only when top has moved past all that were in it. A taker that goes for an item has
+//          acquired a bottom above it, and so sees the ring in which it stands, or a later one to which it was copied.
 //   RING4  An item and what it points to are visible to its taker by the release of bottom that pushed it: bottom never
 //          goes back, so a bottom above the item's index is that store or a later one of the same kind.
 //
@@ -34,7 +37,8 @@ namespace brigade::detail {
 class fifo {
 public:
     explicit fifo(std::size_t initial_capacity = sync::sizes::first_ring) {
-        grow_to(std::bit_ceil(initial_capacity), 0, 0);
+        rings_.push_back(std::make_unique<kept_ring>(std::bit_ceil(initial_capacity)));
+        use(0, 0);
     }
     fifo(const fifo&) = delete;
     fifo& operator=(const fifo&) = delete;
@@ -48,6 +52,22 @@ public:
         newest_ring_.slot(bottom).store(item, std::memory_order_relaxed);  // published by the next line
         // pairs: the load of bottom in take() and deque::steal(), RING4.
         bottom_.store(bottom + 1, std::memory_order_release);
+    }
+
+    // Owner only. Whether there has been so much in it that shrink() is worth while.
+    [[nodiscard]] bool is_large() const noexcept { return newest_ring_.mask >= std::int64_t{sync::sizes::kept_ring}; }
+    // Owner only. Gives the memory of large rings back to the system, if the queue is empty.
+    void shrink() noexcept {
+        // pairs: the compare-exchange of take() and of deque::steal(); the slots were read (RING2).
+        const std::int64_t top = top_.load(std::memory_order_acquire);
+        const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);  // the owner's own last store
+        if (top != bottom || !is_large()) {
+            return;
+        }
+        use(0, top);
+        for (std::size_t i = 1; i < rings_.size(); ++i) {
+            sync::discard(rings_[i]->slots.get(), rings_[i]->size());
+        }
     }
 
     // Any thread. The oldest item, or null when there is none.
@@ -84,7 +104,7 @@ protected:
 
     // The item at `top`, which lies below a bottom that the caller has acquired; or null, and the new top.
     void* take_at(std::int64_t& top) noexcept {
-        // pairs: the release in grow_to(); the items that were copied are visible.
+        // pairs: the release in use(); the items that were copied are visible.
         const ring* r = ring_.load(std::memory_order_acquire);
         void* const item = r->slot(top).load(std::memory_order_relaxed);  // ordered by the caller's load of bottom
         // pairs: the load of top in push(): the slot has been read (RING2). Failure: another guess.
@@ -103,6 +123,7 @@ private:
         explicit kept_ring(std::size_t capacity)
             : slots(new sync::atomic<void*>[capacity]),
               where{.mask = static_cast<std::int64_t>(capacity) - 1, .slots = slots.get()} {}
+        [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(where.mask) + 1; }
         const std::unique_ptr<sync::atomic<void*>[]> slots;
         const ring where;
     };
@@ -112,30 +133,36 @@ private:
         // (RING2).
         const std::int64_t top = top_.load(std::memory_order_acquire);
         sync::invariant("RING2", [&] { return top <= bottom && bottom - top <= newest_ring_.mask + 1; });
-        const auto capacity = static_cast<std::size_t>(newest_ring_.mask) + 1;
         if (bottom - top > newest_ring_.mask) {
-            grow_to(2 * capacity, top, bottom);
+            grow(top, bottom);
         } else {
-            limit_ = top + static_cast<std::int64_t>(capacity);
+            limit_ = top + newest_ring_.mask + 1;
         }
     }
 
-    void grow_to(std::size_t capacity, std::int64_t top, std::int64_t bottom) {
-        auto bigger = std::make_unique<kept_ring>(capacity);
-        for (std::int64_t i = top; i < bottom; ++i) {
-            bigger->where.slot(i).store(newest_ring_.slot(i).load(std::memory_order_relaxed),
-                                        std::memory_order_relaxed);
+    void grow(std::int64_t top, std::int64_t bottom) {
+        if (in_use_ + 1 == rings_.size()) {
+            rings_.push_back(std::make_unique<kept_ring>(2 * rings_.back()->size()));
         }
-        const ring& r = bigger->where;
-        rings_.push_back(std::move(bigger));
-        newest_ring_ = r;
-        limit_ = top + static_cast<std::int64_t>(capacity);
-        ring_.store(&r, std::memory_order_release);  // pairs: the load in take_at(); the copies above are visible
+        for (std::int64_t i = top; i < bottom; ++i) {
+            rings_[in_use_ + 1]->where.slot(i).store(newest_ring_.slot(i).load(std::memory_order_relaxed),
+                                                     std::memory_order_relaxed);
+        }
+        use(in_use_ + 1, top);
+    }
+
+    void use(std::size_t index, std::int64_t top) noexcept {
+        in_use_ = index;
+        newest_ring_ = rings_[index]->where;
+        limit_ = top + newest_ring_.mask + 1;
+        // pairs: the load in take_at(); the items that were copied are visible.
+        ring_.store(&rings_[index]->where, std::memory_order_release);
     }
 
     std::int64_t limit_ = 0;  // the owner's: RING2 lets it write the slots below without another look at top
     sync::atomic<const ring*> ring_{nullptr};
-    std::vector<std::unique_ptr<kept_ring>> rings_;  // RING3; all but the last are together no larger than the last
+    std::vector<std::unique_ptr<kept_ring>> rings_;  // RING3; each is twice as large as the one before
+    std::size_t in_use_ = 0;
 };
 
 }  // namespace brigade::detail

@@ -41,7 +41,8 @@ inline constexpr std::size_t cache_line = 64;
 
 // How far things go before a rare path is taken. An exploring build has small ones, so that it takes all paths.
 struct sizes {
-    static constexpr std::size_t first_ring = 256;    // of a deque
+    static constexpr std::size_t first_ring = 256;    // slots of a queue at first
+    static constexpr std::size_t kept_ring = 4096;    // slots that a queue may have when its worker rests
     static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
     static constexpr std::size_t ready_enough = 256;  // tasks of a worker beyond which it injects reluctantly
     static constexpr std::size_t registry_shards = 16;
@@ -133,6 +134,9 @@ inline void reuse([[maybe_unused]] void* block, [[maybe_unused]] std::size_t siz
     ASAN_UNPOISON_MEMORY_REGION(block, size);
 #endif
 }
+
+// Gives the memory of slots that nobody uses back to the system. They stay accessible; what they hold is lost.
+void discard(atomic<void*>* slots, std::size_t count) noexcept;
 
 // Writes to standard error.
 void say(const char* text) noexcept;

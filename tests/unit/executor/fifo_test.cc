@@ -51,6 +51,25 @@ TEST(fifo, grows_where_its_items_wrap_around) {
     }
 }
 
+TEST(fifo, shrinks_when_it_is_empty_and_grows_again) {
+    constexpr std::size_t count = 10'000;
+    items all(count);
+    fifo q;
+    for (int round = 0; round < 3; ++round) {
+        EXPECT_FALSE(q.is_large());
+        for (std::size_t i = 0; i < count; ++i) {
+            q.push(all.at(i));
+        }
+        q.shrink();
+        EXPECT_TRUE(q.is_large()) << "there are items in it";
+        for (std::size_t i = 0; i < count; ++i) {
+            ASSERT_EQ(q.take(), all.at(i));
+        }
+        q.shrink();
+    }
+    EXPECT_FALSE(q.is_large());
+}
+
 TEST(fifo, owner_and_thieves_take_each_item_once) {
     constexpr std::size_t count = 20'000;
     for (const std::size_t every : {1U, 2U, 3U, 100U}) {

@@ -289,6 +289,7 @@ inline constexpr std::size_t cache_line = 64;
 
 struct sizes {
     static constexpr std::size_t first_ring = 2;
+    static constexpr std::size_t kept_ring = 1;
     static constexpr std::size_t batch = 2;
     static constexpr std::size_t ready_enough = 4;
     static constexpr std::size_t registry_shards = 2;
@@ -366,6 +367,11 @@ inline void reuse(void* block, std::size_t size) noexcept {
     engine::the().set_usable(block, size, true);
 }
 
+inline void discard(atomic<void*>* slots, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+        slots[i].store(nullptr, std::memory_order_relaxed);
+    }
+}
 inline void say(const char* /*text*/) noexcept {}
 
 template <std::predicate Holds>

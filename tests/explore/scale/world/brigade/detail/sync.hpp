@@ -250,6 +250,7 @@ inline constexpr std::size_t cache_line = 64;
 // The real ones.
 struct sizes {
     static constexpr std::size_t first_ring = 256;
+    static constexpr std::size_t kept_ring = 4096;
     static constexpr std::size_t batch = 32;
     static constexpr std::size_t ready_enough = 256;
     static constexpr std::size_t registry_shards = 16;
@@ -309,6 +310,7 @@ inline void prepare_asymmetric_fences() noexcept {}
 inline void retire(void* /*block*/, std::size_t /*size*/, std::size_t /*kept*/) noexcept {}
 inline void reuse(void* /*block*/, std::size_t /*size*/) noexcept {}
 
+inline void discard(atomic<void*>* /*slots*/, std::size_t /*count*/) noexcept {}
 inline void say(const char* /*text*/) noexcept {}
 
 template <std::predicate Holds>
