@@ -3,7 +3,7 @@
 namespace brigade {
 
 bool stop_source::request_stop() {
-    detail::spinlock_guard lock(lock_);
+    detail::sync::spinlock_guard lock(lock_);
     if (requested_.load(std::memory_order_relaxed)) {  // under lock_, as is the only store
         return false;
     }
@@ -62,7 +62,7 @@ bool stop_hook::attach(stop_source* source) {
     if (source == nullptr) {
         return true;
     }
-    const spinlock_guard lock(source->lock_);
+    const sync::spinlock_guard lock(source->lock_);
     if (source->requested_.load(std::memory_order_relaxed)) {  // under lock_, as is the only store
         return false;                                          // STOP3
     }
@@ -76,7 +76,7 @@ void stop_hook::detach() noexcept {
         return;
     }
     stop_source& source = *std::exchange(source_, nullptr);
-    spinlock_guard lock(source.lock_);
+    sync::spinlock_guard lock(source.lock_);
     if (link_ != nullptr) {
         unlink();
         return;

@@ -17,7 +17,6 @@
 #include <exception>
 #include <utility>
 
-#include <brigade/detail/spinlock.hpp>
 #include <brigade/detail/sync.hpp>
 
 namespace brigade {
@@ -89,7 +88,7 @@ private:
         unsigned thread;  // by sync::this_thread_number()
     };
 
-    detail::spinlock lock_;
+    detail::sync::spinlock lock_;
     detail::sync::atomic<bool> requested_{false};
     union {
         detail::stop_hook* first_ = nullptr;  // until it is requested
