@@ -52,8 +52,9 @@ bool spawn_state::stop_waiting(join_waiter& w) noexcept {
     retain();  // JOIN3: for w, before the finisher can go
     for (;;) {
         void* seen = &w;
-        // pairs: the release in wait(): the waiter is complete. JOIN1.
-        if (waiter_.compare_exchange_strong(seen, nullptr, std::memory_order_acquire, std::memory_order_relaxed)) {
+        // pairs: the release in wait(): the waiter is complete. JOIN1. And the exchange and the load in finish(), which
+        // is not alone with its reference any more.
+        if (waiter_.compare_exchange_strong(seen, nullptr, std::memory_order_acq_rel, std::memory_order_relaxed)) {
             return true;
         }
         // Null: not suspended yet. Otherwise it has finished. Relaxed: the mark carries no data, and wait() runs on the
@@ -137,6 +138,12 @@ void spawn_state::finish(bool has_failed) noexcept {
         std::construct_at(&on_unhandled_, std::move(handler));
     } else {
         task_registry::remove(*this);
+    }
+    // Without a handle nobody asks or begins to wait any more.
+    // pairs: the subtraction in release(), by which whoever waits is seen here; and stop_waiting().
+    if (references_.load(std::memory_order_acquire) == 1 && waiter_.load(std::memory_order_acquire) == nullptr) {
+        release();
+        return;
     }
     // pairs: release for the loads in finished() and wait(), so that they see the result; acquire for the release in
     // wait(), so that the waiter is complete. JOIN1.

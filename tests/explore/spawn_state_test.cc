@@ -122,6 +122,41 @@ MODEL(spawn_state_model, a_suspended_waiter_is_woken_once_and_then_gone) {
     require(job.take_last() == 7, "the value");
 }
 
+MODEL(spawn_state_model, who_waits_keeps_the_state_when_the_handle_goes) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    parker p;
+    const auto w = std::make_unique<parked_waiter>(p);
+    require(job.wait(*w), "nothing has happened yet");
+    const model_thread runner([&] { job.succeed(7); });
+    const model_thread dropper([&] { job.release(); });
+    p.wait();
+    require(job.take_last() == 7, "JOIN3: the finisher has given its reference to the waiter");
+    job.release();
+}
+
+MODEL(spawn_state_model, who_was_taken_out_by_a_stop_keeps_the_state_when_the_job_ends) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    parker p;
+    const auto w = std::make_unique<parked_waiter>(p);
+    require(job.wait(*w), "nothing has happened yet");
+    job.release();  // the handle's
+    {
+        const model_thread runner([&] { job.succeed(7); });
+        const model_thread stopper([&] {
+            if (job.stop_waiting(*w)) {
+                w->wake_owner();
+            }
+        });
+        p.wait();
+    }
+    job.forget_stop();
+    job.release();  // JOIN3: of the waiter, by whoever took it out
+}
+
 MODEL(spawn_state_model, the_end_against_a_stop_of_the_waiter) {
     unhandled_errors errors;
     task_registry registry(errors.handler());

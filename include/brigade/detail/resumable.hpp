@@ -1,9 +1,9 @@
 // An object in the place of a coroutine: who resumes its coroutine_handle calls a function of it.
 //
-// A coroutine's frame begins with two pointers, to the function that resumes it and to the one that destroys it, both of
-// which get the frame's address. GCC, Clang and MSVC agree on that, debuggers rely on it, and so does promise.hpp for
-// the place of the promise. So an object that begins in the same way can stand in a queue, or be the continuation of a
-// coroutine, without a coroutine's frame. Nobody destroys it by its handle.
+// A coroutine's frame begins with two pointers, to the function that resumes it and to the one that destroys it; both
+// get the frame's address. GCC, Clang and MSVC agree on that, and promise.hpp relies on it for where the promise is. An
+// object that begins in the same way can stand in a queue, or be the continuation of a coroutine, and needs neither a
+// frame nor a promise. Nobody destroys it by its handle.
 #pragma once
 
 #include <coroutine>

@@ -12,7 +12,7 @@
 //   JOIN1  Exactly one of finish and stop takes a waiter out of the word, and only that one wakes it.
 //          While it says `waking`, the finisher may still touch the waiter and the scheduler that it wakes; for all who
 //          ask whether there is a result, waking is finished. A waiter that cannot go before it is woken (a thread, and
-//          a task of the scheduler whose worker finishes: END1) is woken when the word says `finished`.
+//          a task on the scheduler of the worker that finishes: END1) is woken when the word says `finished` already.
 //   JOIN2  Once the awaiter has put itself into the word it is not touched by the await again.
 //   JOIN3  The state lives as long as the handle, the running side, or a waiter that has been taken out of the word:
 //          `references_` counts them. As long as a waiter is in the word, the running side is there. The finisher that
@@ -108,9 +108,10 @@ private:
     std::uint32_t number_ = 0;         // among those of the shard; for the description
     registry_shard* shard_ = nullptr;  // from the registry's add() on
     union {
-        neighbours neighbours_;  // in the shard's list
-        std::shared_ptr<const exception_handler>
-            on_unhandled_;  // from a finish with an exception until that is received
+        // In the shard's list.
+        neighbours neighbours_;
+        // From a finish with an exception until that is received: the executor may be gone by then.
+        std::shared_ptr<const exception_handler> on_unhandled_;
     };
     stop_source stop_;
 };

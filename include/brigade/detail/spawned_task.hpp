@@ -3,9 +3,9 @@
 // The task that was spawned (the *body*) is awaited by an object, not by another coroutine: that would be a frame more,
 // with a promise that nobody forks from. The object is the body's continuation, as a resumable:
 //
-//   spawn(body)      the body is posted ------------------------------+
-//                                                                      v
-//   spawn(f, args)   the object is posted --> begin(): calls f --> the body runs --> end(): result, body and callable go
+//   spawn(body)      the body is posted -----------------------------+
+//                                                                    v
+//   spawn(f, args)   the object is posted --> begin() calls f --> the body runs --> end(): result, body, callable go
 //
 // The end of a body is past all suspensions. So end() may destroy the body that resumes it: by Clang that is a jump out
 // of the body, and by GCC the worker resumes it, by the transfer slot (promise.hpp).
