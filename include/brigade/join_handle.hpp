@@ -134,7 +134,7 @@ private:
 
     class awaiter : public detail::join_awaiter_base {
     public:
-        explicit awaiter(join_handle& handle) noexcept : join_awaiter_base(handle.state()), handle_(handle) {}
+        explicit awaiter(join_handle& joined) noexcept : join_awaiter_base(joined.state()), handle_(joined) {}
         T await_resume() {
             const std::uint32_t own = resumed();
             auto* const state = static_cast<detail::spawn_state_with<T>*>(this->state());

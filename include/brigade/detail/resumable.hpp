@@ -15,14 +15,14 @@ namespace brigade::detail {
 class resumable {
 public:
     // Gets the address of the resumable.
-    using function = void (*)(void* self);
+    using resume_function = void (*)(void* self);
 
-    explicit resumable(function on_resume) noexcept : resume_(hidden(on_resume)) {}
+    explicit resumable(resume_function on_resume) noexcept : resume_(hidden(on_resume)) {}
     resumable(const resumable&) = delete;
     resumable& operator=(const resumable&) = delete;
 
     [[nodiscard]] std::coroutine_handle<> handle() noexcept { return std::coroutine_handle<>::from_address(this); }
-    void set_resume(function on_resume) noexcept { resume_ = hidden(on_resume); }
+    void set_resume(resume_function on_resume) noexcept { resume_ = hidden(on_resume); }
 
 protected:
     ~resumable() = default;
@@ -31,13 +31,13 @@ private:
     // Clang resumes by a calling convention of its own, which is the same as the common one for a single pointer on
     // x86-64 and AArch64. When it sees which function is called, it takes the difference in name for an error of the
     // program; so it must not see that.
-    [[nodiscard]] static function hidden(function f) noexcept {
+    [[nodiscard]] static resume_function hidden(resume_function f) noexcept {
         asm("" : "+r"(f));  // NOLINT(hicpp-no-assembler): emits nothing
         return f;
     }
 
-    function resume_;
-    [[maybe_unused]] function destroy_ = nullptr;
+    resume_function resume_;
+    [[maybe_unused]] resume_function destroy_ = nullptr;
 };
 static_assert(std::is_standard_layout_v<resumable> && sizeof(resumable) == 2 * sizeof(void*));
 

@@ -58,7 +58,7 @@ public:
     [[nodiscard]] std::coroutine_handle<> beginning() noexcept { return body_ ? body_.handle() : this->handle(); }
 
 protected:
-    explicit spawned_task(function begin) noexcept : resumable(begin) {}
+    explicit spawned_task(resume_function begin) noexcept : resumable(begin) {}
 
     void set_body(task<T> body) {
         body_ = std::move(body).release();
@@ -78,8 +78,8 @@ private:
             body_.promise().stop = &this->own_stop();
         }
     }
-    static void end(void* handle) noexcept {
-        auto& self = static_cast<spawned_task&>(*static_cast<resumable*>(handle));
+    static void end(void* address) noexcept {
+        auto& self = static_cast<spawned_task&>(*static_cast<resumable*>(address));
         try {
             if (!self.body_) {
                 refuse_empty_task("spawn");
@@ -109,8 +109,8 @@ public:
           call_(std::in_place, std::in_place, std::forward<G>(function), std::forward<As>(args)...) {}
 
 private:
-    static void begin(void* handle) noexcept {
-        auto& self = static_cast<spawned_call&>(*static_cast<resumable*>(handle));
+    static void begin(void* address) noexcept {
+        auto& self = static_cast<spawned_call&>(*static_cast<resumable*>(address));
         try {
             self.set_body(
                 std::apply([&self](Args&... args) { return std::invoke(self.call_->function, std::move(args)...); },

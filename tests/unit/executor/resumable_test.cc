@@ -58,8 +58,8 @@ TEST(resumable, begins_as_the_frames_of_this_compiler_do) {
     int resumed = 0;
     const counting coroutine = count(resumed);
     struct frame_head {
-        resumable::function resume;
-        resumable::function destroy;
+        resumable::resume_function resume;
+        resumable::resume_function destroy;
     };
     void* const frame = coroutine.handle.address();
     // Volatile, for the reason that resumable::hidden() has.
