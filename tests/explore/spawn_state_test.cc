@@ -136,6 +136,22 @@ MODEL(spawn_state_model, who_waits_keeps_the_state_when_the_handle_goes) {
     job.release();
 }
 
+MODEL(spawn_state_model, who_has_begun_to_wait_and_lets_the_handle_go_is_woken) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    parker p;
+    const auto w = std::make_unique<parked_waiter>(p);
+    const model_thread runner([&] { job.succeed(7); });
+    const bool waits = job.wait(*w);
+    if (waits) {
+        job.release();  // the handle's
+        p.wait();
+    }
+    require(job.take_last() == 7, "JOIN1: by the finisher, who finds no other reference");
+    job.release();
+}
+
 MODEL(spawn_state_model, who_was_taken_out_by_a_stop_keeps_the_state_when_the_job_ends) {
     unhandled_errors errors;
     task_registry registry(errors.handler());
