@@ -105,7 +105,7 @@ void spawn_state::release(std::uint32_t count) noexcept {
         }
     }
     if (failed()) {  // JOIN4
-        const std::shared_ptr<const exception_handler> handler = std::move(on_unhandled_);
+        const std::shared_ptr<const exception_handler> handler = std::move(on_unhandled);
         const std::exception_ptr error = receive_exception();
         if (!(stop_.stop_requested() && is_cancellation(error))) {
             (*handler)(error);
@@ -115,7 +115,7 @@ void spawn_state::release(std::uint32_t count) noexcept {
 }
 
 std::exception_ptr spawn_state::receive_exception() noexcept {
-    std::destroy_at(&on_unhandled_);
+    std::destroy_at(&on_unhandled);
     return take_exception();
 }
 
@@ -135,7 +135,7 @@ void spawn_state::finish(bool has_failed) noexcept {
             stop_.request_stop();
         }
         task_registry::remove(*this);
-        std::construct_at(&on_unhandled_, std::move(handler));
+        std::construct_at(&on_unhandled, std::move(handler));
     } else {
         task_registry::remove(*this);
     }

@@ -8,11 +8,11 @@ bool stop_source::request_stop() {
         return false;
     }
     request self{.first = nullptr, .running = nullptr, .thread = detail::sync::this_thread_number()};
-    if (first_ != nullptr) {
-        self.first = first_;
+    if (first != nullptr) {
+        self.first = first;
         self.first->link_ = &self.first;
     }
-    request_ = &self;
+    in_progress = &self;
     // pairs: the acquire load in stop_requested().
     requested_.store(true, std::memory_order_release);
     while (self.first != nullptr) {
@@ -24,7 +24,7 @@ bool stop_source::request_stop() {
         lock.lock();
         self.running = nullptr;
     }
-    request_ = nullptr;
+    in_progress = nullptr;
     return true;
 }
 
@@ -67,7 +67,7 @@ bool stop_hook::attach(stop_source* source) {
         return false;                                          // STOP3
     }
     source_ = source;
-    link(source->first_);
+    link(source->first);
     return true;
 }
 
@@ -83,7 +83,7 @@ void stop_hook::detach() noexcept {
     }
     // A request has taken it off. STOP2. The run is short: the runtime's own hooks only post.
     const auto runs_elsewhere = [&] {
-        const stop_source::request* const r = source.request_;
+        const stop_source::request* const r = source.in_progress;
         return r != nullptr && r->running == this && r->thread != sync::this_thread_number();
     };
     while (runs_elsewhere()) {

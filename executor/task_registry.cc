@@ -45,9 +45,9 @@ bool task_registry::add(spawn_state& state) {
         state.shard_ = &shard;
         state.number_ = ++shard.added;
         ++shard.alive;
-        state.neighbours_ = {.previous = nullptr, .next = shard.first};
+        state.links = {.previous = nullptr, .next = shard.first};
         if (shard.first != nullptr) {
-            shard.first->neighbours_.previous = &state;
+            shard.first->links.previous = &state;
         }
         shard.first = &state;
     }
@@ -62,12 +62,12 @@ bool task_registry::add(spawn_state& state) {
 void task_registry::remove(spawn_state& state) noexcept {
     registry_shard& shard = *state.shard_;
     const sync::spinlock_guard lock(shard.lock);
-    const auto [previous, next] = state.neighbours_;
-    spawn_state*& link = previous != nullptr ? previous->neighbours_.next : shard.first;
+    const auto [previous, next] = state.links;
+    spawn_state*& link = previous != nullptr ? previous->links.next : shard.first;
     sync::invariant("REG1", [&] { return link == &state; });
     link = next;
     if (next != nullptr) {
-        next->neighbours_.previous = previous;
+        next->links.previous = previous;
     }
     --shard.alive;
     // Under the shard's lock (REG2); it is also what keeps wait_until_empty() from returning before this is done.
@@ -90,7 +90,7 @@ void task_registry::request_stop() {
         {
             const sync::spinlock_guard lock(s.lock);
             alive.reserve(s.alive);
-            for (spawn_state* state = s.first; state != nullptr; state = state->neighbours_.next) {
+            for (spawn_state* state = s.first; state != nullptr; state = state->links.next) {
                 state->retain();
                 alive.push_back(state);
             }
@@ -142,7 +142,7 @@ void task_registry::abandon_tasks() noexcept {
         const sync::spinlock_guard lock(s.lock);
         spawn_state* state = s.first;
         while (state != nullptr && !state->describe().is_task) {
-            state = state->neighbours_.next;
+            state = state->links.next;
         }
         return state;
     };
@@ -160,8 +160,7 @@ std::vector<std::string> task_registry::describe(std::size_t most) {
         registry_shard& s = shards_[i];
         const sync::spinlock_guard lock(s.lock);
         left_out += s.alive;
-        for (const spawn_state* state = s.first; state != nullptr && lines.size() < most;
-             state = state->neighbours_.next) {
+        for (const spawn_state* state = s.first; state != nullptr && lines.size() < most; state = state->links.next) {
             const std::uint64_t id = std::uint64_t{state->number_} * shards_.size() + i;
             lines.push_back("#" + std::to_string(id) + " " + readable(state->describe().type_name));
             --left_out;

@@ -91,8 +91,8 @@ private:
     detail::sync::spinlock lock_;
     detail::sync::atomic<bool> requested_{false};
     union {
-        detail::stop_hook* first_ = nullptr;  // until it is requested
-        request* request_;                    // from then on; null when all have run
+        detail::stop_hook* first = nullptr;  // until it is requested
+        request* in_progress;                // from then on; null when all have run
     };
 };
 

@@ -32,7 +32,7 @@ private:
     // x86-64 and AArch64. When it sees which function is called, it takes the difference in name for an error of the
     // program; so it must not see that.
     [[nodiscard]] static resume_function hidden(resume_function f) noexcept {
-        asm("" : "+r"(f));  // NOLINT(hicpp-no-assembler): emits nothing
+        asm("" : "+r"(f));  // emits nothing
         return f;
     }
 

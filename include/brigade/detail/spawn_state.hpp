@@ -53,7 +53,7 @@ public:
         bool is_task;           // and not a blocking job
     };
 
-    spawn_state() noexcept : neighbours_() {}
+    spawn_state() noexcept : links() {}
     spawn_state(const spawn_state&) = delete;
     spawn_state& operator=(const spawn_state&) = delete;
 
@@ -80,7 +80,7 @@ public:
     void abandon() noexcept;
 
 protected:
-    virtual ~spawn_state() {}  // on_unhandled_ is not there any more
+    virtual ~spawn_state() {}  // on_unhandled is not there any more
 
     // The running side has its result: leaves the registry, wakes the waiter, gives up its reference.
     void finish(bool has_failed) noexcept;
@@ -90,7 +90,7 @@ protected:
 private:
     friend class task_registry;
 
-    struct neighbours {
+    struct list_links {
         spawn_state* previous;
         spawn_state* next;
     };
@@ -109,9 +109,9 @@ private:
     registry_shard* shard_ = nullptr;  // from the registry's add() on
     union {
         // In the shard's list.
-        neighbours neighbours_;
+        list_links links;
         // From a finish with an exception until that is received: the executor may be gone by then.
-        std::shared_ptr<const exception_handler> on_unhandled_;
+        std::shared_ptr<const exception_handler> on_unhandled;
     };
     stop_source stop_;
 };
