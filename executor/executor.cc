@@ -9,7 +9,7 @@
 //      from, and is destroyed, on the thread that shuts down. Blocking jobs that have not begun are given up.
 //   6. The blocking pool ends. Not before: a job may wait for a task, which only step 5 ends.
 // A task is destroyed where it is suspended by destroying the frame of its body, and so all frames that it awaits, and
-// the children that it has forked (FORK8). The root's own frame holds the result, and goes when the handle does.
+// the children that it has forked (FORK8). Its spawn_state holds the result, and goes when the handle does.
 //   END1  When step 5 destroys tasks, the executor has neither workers nor a reactor, so nothing of a task runs, and
 //         nothing of this executor resumes one. Blocking jobs may run: they touch tasks by their states only.
 //   END2  A wait of the runtime has ended by step 2 and is past: what is suspended in step 5 waits in an awaitable from
@@ -222,24 +222,24 @@ void refuse_when_closed(const executor& self, const detail::executor_parts& part
 
 }  // namespace
 
-void executor::launch(detail::spawn_state& state, std::coroutine_handle<> handle, const char* type_name) {
+void executor::launch(detail::spawn_state& state, std::coroutine_handle<> handle) {
     refuse_when_closed(*this, *parts_, state);
-    if (!parts_->registry.add(state, type_name)) {
+    if (!parts_->registry.add(state)) {
         refuse(*this, state);
     }
     parts_->workers.post(handle);
 }
 
-void executor::submit(detail::spawn_state& state, detail::blocking_job_base& job, const char* type_name) {
+void executor::submit(detail::spawn_state& state, detail::blocking_job_base& job) {
     refuse_when_closed(*this, *parts_, state);
     const on_the_way_in inside(parts_->entering);
-    if (!parts_->registry.add(state, type_name, detail::task_registry::kind::blocking_job)) {
+    if (!parts_->registry.add(state)) {
         refuse(*this, state);
     }
     try {
         parts_->blocking.submit(job);
     } catch (...) {
-        parts_->registry.remove(state);
+        detail::task_registry::remove(state);
         state.release();  // the side that would have run
         throw;
     }

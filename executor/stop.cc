@@ -3,33 +3,29 @@
 namespace brigade {
 
 bool stop_source::request_stop() {
-    detail::sync::lock lock(mutex_);
-    if (requested_.load(std::memory_order_relaxed)) {  // under mutex_, as is the only store
+    detail::sync::spinlock_guard lock(lock_);
+    if (requested_.load(std::memory_order_relaxed)) {  // under lock_, as is the only store
         return false;
     }
-    requester_ = detail::sync::this_thread_number();
+    request self{.first = nullptr, .running = nullptr, .thread = detail::sync::this_thread_number()};
+    if (first != nullptr) {
+        self.first = first;
+        self.first->link_ = &self.first;
+    }
+    in_progress = &self;
     // pairs: the acquire load in stop_requested().
     requested_.store(true, std::memory_order_release);
-    while (first_ != nullptr) {
-        detail::stop_hook& hook = *first_;
-        unlink(hook);  // STOP1
-        running_ = &hook;
+    while (self.first != nullptr) {
+        detail::stop_hook& hook = *self.first;
+        hook.unlink();  // STOP1
+        self.running = &hook;
         lock.unlock();
         hook.run_(hook);  // may destroy the hook: not touched again
         lock.lock();
-        running_ = nullptr;
+        self.running = nullptr;
     }
+    in_progress = nullptr;
     return true;
-}
-
-void stop_source::unlink(detail::stop_hook& hook) noexcept {
-    detail::sync::invariant("STOP1", [&hook] { return hook.linked_; });
-    (hook.previous_ != nullptr ? hook.previous_->next_ : first_) = hook.next_;
-    if (hook.next_ != nullptr) {
-        hook.next_->previous_ = hook.previous_;
-    }
-    hook.previous_ = hook.next_ = nullptr;
-    hook.linked_ = false;
 }
 
 namespace detail {
@@ -44,21 +40,34 @@ bool is_cancellation(const std::exception_ptr& error) noexcept {
     }
 }
 
+void stop_hook::link(stop_hook*& first) noexcept {
+    next_ = first;
+    if (next_ != nullptr) {
+        next_->link_ = &next_;
+    }
+    link_ = &first;
+    first = this;
+}
+
+void stop_hook::unlink() noexcept {
+    sync::invariant("STOP1", [this] { return link_ != nullptr && *link_ == this; });
+    *link_ = next_;
+    if (next_ != nullptr) {
+        next_->link_ = link_;
+    }
+    link_ = nullptr;
+}
+
 bool stop_hook::attach(stop_source* source) {
     if (source == nullptr) {
         return true;
     }
-    sync::lock lock(source->mutex_);
-    if (source->requested_.load(std::memory_order_relaxed)) {  // under mutex_, as is the only store
+    const sync::spinlock_guard lock(source->lock_);
+    if (source->requested_.load(std::memory_order_relaxed)) {  // under lock_, as is the only store
         return false;                                          // STOP3
     }
     source_ = source;
-    next_ = source->first_;
-    if (next_ != nullptr) {
-        next_->previous_ = this;
-    }
-    source->first_ = this;
-    linked_ = true;
+    link(source->first);
     return true;
 }
 
@@ -67,13 +76,17 @@ void stop_hook::detach() noexcept {
         return;
     }
     stop_source& source = *std::exchange(source_, nullptr);
-    sync::lock lock(source.mutex_);
-    if (linked_) {
-        source.unlink(*this);
+    sync::spinlock_guard lock(source.lock_);
+    if (link_ != nullptr) {
+        unlink();
         return;
     }
-    // STOP2. The run is short: the runtime's own hooks only post.
-    while (source.running_ == this && source.requester_ != sync::this_thread_number()) {
+    // A request has taken it off. STOP2. The run is short: the runtime's own hooks only post.
+    const auto runs_elsewhere = [&] {
+        const stop_source::request* const r = source.in_progress;
+        return r != nullptr && r->running == this && r->thread != sync::this_thread_number();
+    };
+    while (runs_elsewhere()) {
         lock.unlock();
         sync::yield_thread();
         lock.lock();

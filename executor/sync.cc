@@ -58,6 +58,18 @@ void yield_thread() noexcept {
     std::this_thread::yield();
 }
 
+void spinlock::lock_contended() noexcept {
+    constexpr unsigned most_yields = 16;
+    constexpr std::chrono::microseconds moment{50};
+    for (unsigned yields = 0; !try_lock(); ++yields) {
+        if (yields < most_yields) {
+            yield_thread();
+        } else {
+            std::this_thread::sleep_for(moment);
+        }
+    }
+}
+
 unsigned this_thread_number() noexcept {
     static atomic<unsigned> next{0};
     // Relaxed: the number orders nothing.

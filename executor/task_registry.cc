@@ -7,6 +7,8 @@
 
 #include <brigade/detail/deadline.hpp>
 
+#include "executor/worker.hpp"
+
 namespace brigade::detail {
 
 namespace {
@@ -18,27 +20,36 @@ std::string readable(const char* type_name) {
     return status == 0 ? name.get() : type_name;
 }
 
+[[nodiscard]] unsigned number_for_shard() noexcept {
+    const worker* const w = worker::current();
+    return w != nullptr ? w->index() : sync::this_thread_number();
+}
+
 }  // namespace
 
-bool task_registry::add(spawn_state& state, const char* type_name, kind what) {
-    live_entry& entry = state;
-    entry.type_name = type_name;
-    entry.is_task = what == kind::task;
-    entry.shard = static_cast<unsigned>(sync::this_thread_number() % shards_.size());
-    state.registry_ = this;
-    shard& home = shards_[entry.shard];
+task_registry::task_registry(exception_handler on_unhandled)
+    : handler_(std::make_shared<const exception_handler>(std::move(on_unhandled))) {
+    for (registry_shard& s : shards_) {
+        s.home = this;
+    }
+}
+
+bool task_registry::add(spawn_state& state) {
+    registry_shard& shard = shards_[number_for_shard() % shards_.size()];
     {
-        const sync::lock lock(home.mutex);
-        if (home.closed) {
+        const sync::spinlock_guard lock(shard.lock);
+        if (shard.closed) {
             return false;
         }
-        sync::invariant("REG1", [&] { return entry.previous == nullptr && home.first != &entry; });
-        entry.id = ++home.added * shards_.size() + entry.shard;
-        entry.next = home.first;
-        if (entry.next != nullptr) {
-            entry.next->previous = &entry;
+        sync::invariant("REG1", [&] { return state.shard_ == nullptr; });
+        state.shard_ = &shard;
+        state.number_ = ++shard.added;
+        ++shard.alive;
+        state.links = {.previous = nullptr, .next = shard.first};
+        if (shard.first != nullptr) {
+            shard.first->links.previous = &state;
         }
-        home.first = &entry;
+        shard.first = &state;
     }
     // pairs: the store in request_stop(). Either that sees the entry in the shard, or this sees the flag: both take the
     // shard's lock in between.
@@ -49,34 +60,39 @@ bool task_registry::add(spawn_state& state, const char* type_name, kind what) {
 }
 
 void task_registry::remove(spawn_state& state) noexcept {
-    live_entry& entry = state;
-    shard& home = shards_[entry.shard];
-    const sync::lock lock(home.mutex);
-    sync::invariant("REG1", [&] { return (entry.previous != nullptr ? entry.previous->next : home.first) == &entry; });
-    (entry.previous != nullptr ? entry.previous->next : home.first) = entry.next;
-    if (entry.next != nullptr) {
-        entry.next->previous = entry.previous;
+    registry_shard& shard = *state.shard_;
+    const sync::spinlock_guard lock(shard.lock);
+    const auto [previous, next] = state.links;
+    spawn_state*& link = previous != nullptr ? previous->links.next : shard.first;
+    sync::invariant("REG1", [&] { return link == &state; });
+    link = next;
+    if (next != nullptr) {
+        next->links.previous = previous;
     }
+    --shard.alive;
     // Under the shard's lock (REG2); it is also what keeps wait_until_empty() from returning before this is done.
-    if (draining_.load(std::memory_order_relaxed)) {
-        const sync::lock drained_lock(drained_mutex_);
-        ++departures_;
-        drained_.notify_all();
+    if (shard.home->draining_.load(std::memory_order_relaxed)) {
+        shard.home->tell_of_departure();
     }
+}
+
+void task_registry::tell_of_departure() noexcept {
+    const sync::lock lock(drained_mutex_);
+    ++departures_;
+    drained_.notify_all();
 }
 
 void task_registry::request_stop() {
     stopping_.store(true, std::memory_order_release);  // pairs: stopping()
-    for (shard& s : shards_) {
+    for (registry_shard& s : shards_) {
         // Callbacks may spawn, so they run without the lock; the references keep the states until then.
         std::vector<spawn_state*> alive;
         {
-            const sync::lock lock(s.mutex);
-            for (live_entry* entry = s.first; entry != nullptr; entry = entry->next) {
-                alive.push_back(static_cast<spawn_state*>(entry));
-            }
-            for (spawn_state* state : alive) {
+            const sync::spinlock_guard lock(s.lock);
+            alive.reserve(s.alive);
+            for (spawn_state* state = s.first; state != nullptr; state = state->links.next) {
                 state->retain();
+                alive.push_back(state);
             }
         }
         for (spawn_state* state : alive) {
@@ -89,11 +105,11 @@ void task_registry::request_stop() {
 bool task_registry::empty() {
     // All shards at one moment: one after another, a task could spawn into a shard that was looked at already, and
     // leave its own before that is. Nobody else holds two of these locks.
-    std::array<sync::lock, std::tuple_size_v<decltype(shards_)>> locks;
+    std::array<sync::spinlock_guard, std::tuple_size_v<decltype(shards_)>> locks;
     for (std::size_t i = 0; i < shards_.size(); ++i) {
-        locks[i] = sync::lock(shards_[i].mutex);
+        locks[i] = sync::spinlock_guard(shards_[i].lock);
     }
-    return std::ranges::all_of(shards_, [](const shard& s) { return s.first == nullptr; });
+    return std::ranges::all_of(shards_, [](const registry_shard& s) { return s.first == nullptr; });
 }
 
 bool task_registry::wait_until_empty(std::chrono::milliseconds limit) {
@@ -115,22 +131,22 @@ bool task_registry::wait_until_empty(std::chrono::milliseconds limit) {
 }
 
 void task_registry::close() noexcept {
-    for (shard& s : shards_) {
-        const sync::lock lock(s.mutex);
+    for (registry_shard& s : shards_) {
+        const sync::spinlock_guard lock(s.lock);
         s.closed = true;
     }
 }
 
 void task_registry::abandon_tasks() noexcept {
-    const auto first_task_of = [](shard& s) {
-        const sync::lock lock(s.mutex);
-        live_entry* entry = s.first;
-        while (entry != nullptr && !entry->is_task) {
-            entry = entry->next;
+    const auto first_task_of = [](registry_shard& s) {
+        const sync::spinlock_guard lock(s.lock);
+        spawn_state* state = s.first;
+        while (state != nullptr && !state->describe().is_task) {
+            state = state->links.next;
         }
-        return static_cast<spawn_state*>(entry);
+        return state;
     };
-    for (shard& s : shards_) {
+    for (registry_shard& s : shards_) {
         while (spawn_state* const state = first_task_of(s)) {
             state->abandon();  // leaves the shard
         }
@@ -140,14 +156,14 @@ void task_registry::abandon_tasks() noexcept {
 std::vector<std::string> task_registry::describe(std::size_t most) {
     std::vector<std::string> lines;
     std::size_t left_out = 0;
-    for (shard& s : shards_) {
-        const sync::lock lock(s.mutex);
-        for (const live_entry* entry = s.first; entry != nullptr; entry = entry->next) {
-            if (lines.size() < most) {
-                lines.push_back("#" + std::to_string(entry->id) + " " + readable(entry->type_name));
-            } else {
-                ++left_out;
-            }
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        registry_shard& s = shards_[i];
+        const sync::spinlock_guard lock(s.lock);
+        left_out += s.alive;
+        for (const spawn_state* state = s.first; state != nullptr && lines.size() < most; state = state->links.next) {
+            const std::uint64_t id = std::uint64_t{state->number_} * shards_.size() + i;
+            lines.push_back("#" + std::to_string(id) + " " + readable(state->describe().type_name));
+            --left_out;
         }
     }
     if (left_out != 0) {

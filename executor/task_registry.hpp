@@ -1,8 +1,8 @@
 // The list of what is alive in an executor: spawned tasks and blocking jobs. Shutdown asks it whom to stop and for whom
 // to wait.
 //
-// Entries are spread over shards, each with its own lock, so that workers which spawn do not meet. The list is
-// intrusive: joining and leaving allocate nothing.
+// Entries are spread over shards, each with its own lock, so that workers which spawn do not meet: each has one of its
+// own, unless there are more of them. The list is intrusive: joining and leaving allocate nothing.
 //   REG1  An entry is in exactly one shard from add() to remove(), and remove() is the last that an executor hears of
 //         it. A task adds those that it spawns before it is removed itself, so a moment at which all shards are empty
 //         is the end.
@@ -22,17 +22,24 @@
 
 namespace brigade::detail {
 
+struct alignas(sync::cache_line) registry_shard {
+    task_registry* home = nullptr;
+    spawn_state* first = nullptr;
+    std::size_t alive = 0;
+    std::uint32_t added = 0;
+    bool closed = false;
+    sync::spinlock lock;  // guards the others, but for `home`
+};
+
 class task_registry {
 public:
-    explicit task_registry(exception_handler on_unhandled)
-        : handler_(std::make_shared<const exception_handler>(std::move(on_unhandled))) {}
+    explicit task_registry(exception_handler on_unhandled);
 
     // Any thread. When the executor is stopping, the newcomer is asked to stop at once. False, and not added, after
     // close().
-    enum class kind : std::uint8_t { task, blocking_job };
-    [[nodiscard]] bool add(spawn_state& state, const char* type_name, kind what = kind::task);
+    [[nodiscard]] bool add(spawn_state& state);
     // Any thread, once for each add(). The registry may be gone when this returns.
-    void remove(spawn_state& state) noexcept;
+    static void remove(spawn_state& state) noexcept;
 
     // Asks everything that is alive, and everything added later, to stop. Any thread.
     void request_stop();
@@ -55,16 +62,10 @@ public:
     [[nodiscard]] std::shared_ptr<const exception_handler> handler() const { return handler_; }
 
 private:
-    struct alignas(sync::cache_line) shard {
-        sync::mutex mutex;
-        live_entry* first = nullptr;
-        std::uint64_t added = 0;
-        bool closed = false;
-    };
-
+    void tell_of_departure() noexcept;
     [[nodiscard]] bool empty();
 
-    std::array<shard, sync::sizes::registry_shards> shards_;
+    std::array<registry_shard, sync::sizes::registry_shards> shards_;
     sync::atomic<bool> stopping_{false};
     sync::atomic<bool> draining_{false};
     sync::mutex drained_mutex_;

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include <brigade/detail/spawn_state.hpp>
+#include <brigade/detail/spawned_task.hpp>
 #include <brigade/join_handle.hpp>
 #include <brigade/task.hpp>
 
@@ -56,18 +57,6 @@ namespace detail {
 struct executor_parts;
 struct executor_access;
 
-// What was given to spawn() or spawn_blocking(). The running side drops it before it tells that it has finished:
-// whoever joins finds the callable and its arguments gone, and a handle that is kept does not keep them.
-template <class F, class... Args>
-struct invocation {
-    template <class G, class... As>
-    explicit invocation(std::in_place_t /*tag*/, G&& f, As&&... as)
-        : function(std::forward<G>(f)), args(std::forward<As>(as)...) {}
-
-    F function;
-    std::tuple<Args...> args;
-};
-
 // A job of spawn_blocking.
 class blocking_job_base {
 public:
@@ -105,91 +94,12 @@ public:
 private:
     void destroy() noexcept override { delete this; }
     void drop_body() noexcept override { call_.reset(); }
+    [[nodiscard]] spawn_state::description describe() const noexcept override {
+        return {.type_name = typeid(F).name(), .is_task = false};
+    }
 
     std::optional<invocation<F, Args...>> call_;
 };
-
-// The coroutine that a spawned task runs in: it keeps the callable and its arguments alive, and its promise is the
-// state behind the join_handle.
-template <class T>
-struct root {
-    class promise;
-    using promise_type = promise;
-
-    std::coroutine_handle<promise> handle;
-};
-
-template <class T>
-class root_result : public spawn_state_with<T> {
-public:
-    template <std::convertible_to<T> U = T>
-    void return_value(U&& value) {
-        this->result().set_value(std::forward<U>(value));
-    }
-};
-
-template <>
-class root_result<void> : public spawn_state_with<void> {
-public:
-    void return_void() { result().set_value(); }
-};
-
-template <class T>
-class root<T>::promise final : public promise_base, public root_result<T> {
-public:
-    // `call` is the coroutine's parameter.
-    template <class Call>
-    explicit promise(Call& call) noexcept
-        : call_(&call), drop_call_([](void* c) noexcept { static_cast<Call*>(c)->reset(); }) {
-        stop = &this->own_stop();
-    }
-
-    root get_return_object() noexcept { return {std::coroutine_handle<promise>::from_promise(*this)}; }
-    [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
-    void unhandled_exception() noexcept { this->result().set_exception(std::current_exception()); }
-
-    struct finisher {
-        [[nodiscard]] bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<promise> self) const noexcept { self.promise().finish(); }
-        void await_resume() const noexcept {}
-    };
-    [[nodiscard]] finisher final_suspend() const noexcept { return {}; }
-
-    // The one await of a root: of the task that was spawned. It stays within reach of drop_body().
-    class body_awaiter : public task_awaiter<T> {
-    public:
-        body_awaiter(task<T> body, promise& p) noexcept : task_awaiter<T>(std::move(body).release()), promise_(p) {
-            promise_.body_ = this;
-        }
-        body_awaiter(const body_awaiter&) = delete;
-        body_awaiter& operator=(const body_awaiter&) = delete;
-        ~body_awaiter() { promise_.body_ = nullptr; }
-
-    private:
-        promise& promise_;
-    };
-    body_awaiter await_transform(task<T> body) noexcept { return body_awaiter(std::move(body), *this); }
-
-private:
-    void destroy() noexcept override { std::coroutine_handle<promise>::from_promise(*this).destroy(); }
-    void drop_body() noexcept override {
-        if (body_ != nullptr) {
-            body_->drop();
-        }
-        drop_call_(call_);
-    }
-
-    body_awaiter* body_ = nullptr;
-    void* call_;
-    void (*drop_call_)(void*) noexcept;
-};
-
-template <class T, class F, class... Args>
-root<T> run_as_root(std::optional<invocation<F, Args...>> call) {
-    const reset_at_exit drop(call);  // before the final suspension; the parameter stays as long as the frame
-    co_return co_await std::apply([&call](Args&... args) { return std::invoke(call->function, std::move(args)...); },
-                                  call->args);
-}
 
 template <class F, class... Args>
 using task_result =
@@ -230,17 +140,12 @@ public:
         requires task_function<std::decay_t<F>&, std::decay_t<Args>...>
     auto spawn(F&& function, Args&&... args) {
         using result = detail::task_result<F, Args...>;
-        using call = std::optional<detail::invocation<std::decay_t<F>, std::decay_t<Args>...>>;
-        return start(detail::run_as_root<result>(
-                         call(std::in_place, std::in_place, std::forward<F>(function), std::forward<Args>(args)...)),
-                     typeid(std::decay_t<F>).name());
+        using call = detail::spawned_call<result, std::decay_t<F>, std::decay_t<Args>...>;
+        return start<result>(*new call(std::in_place, std::forward<F>(function), std::forward<Args>(args)...));
     }
     template <class T>
     join_handle<T> spawn(task<T> body) {
-        auto itself = [](task<T>&& t) { return std::move(t); };
-        using call = std::optional<detail::invocation<decltype(itself), task<T>>>;
-        return start(detail::run_as_root<T>(call(std::in_place, std::in_place, itself, std::move(body))),
-                     typeid(task<T>).name());
+        return start<T>(*new detail::spawned_task<T>(std::move(body)));
     }
 
     // Runs `function(args...)` on a thread of the blocking pool, where it may block. It starts when a thread is free
@@ -253,7 +158,7 @@ public:
         using job = detail::blocking_job<result, std::decay_t<F>, std::decay_t<Args>...>;
         auto* const state = new job(std::forward<F>(function), std::forward<Args>(args)...);
         join_handle<result> handle(state);
-        submit(*state, *state, typeid(std::decay_t<F>).name());
+        submit(*state, *state);
         return handle;
     }
 
@@ -294,9 +199,9 @@ private:
     friend struct detail::executor_access;
 
     template <class T>
-    join_handle<T> start(detail::root<T> r, const char* type_name) {
-        join_handle<T> handle(&r.handle.promise());
-        launch(r.handle.promise(), r.handle, type_name);
+    join_handle<T> start(detail::spawned_task<T>& spawned) {
+        join_handle<T> handle(&spawned);
+        launch(spawned, spawned.beginning());
         return handle;
     }
     template <class T>
@@ -307,8 +212,8 @@ private:
     }
 
     void refuse_on_worker() const;
-    void launch(detail::spawn_state& state, std::coroutine_handle<> handle, const char* type_name);
-    void submit(detail::spawn_state& state, detail::blocking_job_base& job, const char* type_name);
+    void launch(detail::spawn_state& state, std::coroutine_handle<> handle);
+    void submit(detail::spawn_state& state, detail::blocking_job_base& job);
 
     std::unique_ptr<detail::executor_parts> parts_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
 
@@ -32,16 +33,31 @@ public:
         }
     }
     [[nodiscard]] spawn_state* get() const noexcept { return state_; }
+    // Nobody gives the reference up any more.
+    [[nodiscard]] spawn_state* take() noexcept { return std::exchange(state_, nullptr); }
 
 private:
     spawn_state* state_ = nullptr;
+};
+
+// Gives up several references at the end of the scope.
+class references_at_exit {
+public:
+    references_at_exit(spawn_state& state, std::uint32_t count) noexcept : state_(state), count_(count) {}
+    references_at_exit(const references_at_exit&) = delete;
+    references_at_exit& operator=(const references_at_exit&) = delete;
+    ~references_at_exit() { state_.release(count_); }
+
+private:
+    spawn_state& state_;
+    std::uint32_t count_;
 };
 
 // The part of the await that does not depend on the result's type.
 class join_awaiter_base : private join_waiter {
 public:
     explicit join_awaiter_base(spawn_state* state) noexcept
-        : join_waiter{&join_awaiter_base::wake_from_finish}, state_(state), on_stop_(*this) {}
+        : join_waiter(&join_awaiter_base::wake_from_finish), state_(state), on_stop_(*this) {}
     join_awaiter_base(const join_awaiter_base&) = delete;
     join_awaiter_base& operator=(const join_awaiter_base&) = delete;
     // Withdraws when the task is destroyed while it waits.
@@ -64,8 +80,9 @@ public:
     }
 
 protected:
-    // Throws operation_cancelled when a stop ended the wait.
-    void resumed();
+    // Ends the await, whose result is there. Gives how many references the await has itself (JOIN3). Throws
+    // operation_cancelled when a stop ended the wait.
+    [[nodiscard]] std::uint32_t resumed();
     [[nodiscard]] spawn_state* state() const noexcept { return state_; }
 
 private:
@@ -76,12 +93,10 @@ private:
 
     bool suspend(std::coroutine_handle<> parent, stop_source* stop);
     void withdraw() noexcept;
-    void no_longer_suspended() noexcept;
     static void wake_from_finish(join_waiter& self) noexcept;
     static void stop_wait(stop_hook& hook) noexcept;
 
     spawn_state* state_;
-    waiter waiter_;
     stop_reaction on_stop_;
     bool suspended_ = false;  // from suspend() until the task goes on
 };
@@ -119,11 +134,13 @@ private:
 
     class awaiter : public detail::join_awaiter_base {
     public:
-        explicit awaiter(join_handle& handle) noexcept : join_awaiter_base(handle.state()), handle_(handle) {}
+        explicit awaiter(join_handle& joined) noexcept : join_awaiter_base(joined.state()), handle_(joined) {}
         T await_resume() {
-            resumed();
-            const detail::spawn_reference last = std::move(handle_.reference_);
-            return static_cast<detail::spawn_state_with<T>*>(last.get())->take_last();
+            const std::uint32_t own = resumed();
+            auto* const state = static_cast<detail::spawn_state_with<T>*>(this->state());
+            // At once, which costs nothing when there are no others.
+            const detail::references_at_exit drop(*state, own + (handle_.reference_.take() != nullptr ? 1 : 0));
+            return state->take_last();
         }
 
     private:

@@ -4,8 +4,10 @@
 // the state lives inside the source and is not shared, so a source neither allocates nor counts references, and must
 // outlive its tokens and callbacks. A task inherits the source of whoever awaits it; every spawned task has one.
 //
-// Protocol. `requested_` goes from false to true once. Callbacks hang in a list under `mutex_`. request_stop() takes
-// them off one by one and runs each with the lock released, on the requesting thread.
+// Protocol. `requested_` goes from false to true once. Callbacks hang in a list under `lock_`. The request takes the
+// whole list over, takes the callbacks off one by one, and runs each with the lock released, on the requesting thread.
+// A wait of the runtime hangs a callback into the list and takes it off again, nearly always alone: so the lock is a
+// spinlock, and what only a request needs stands on the stack of the thread that requests.
 //   STOP1  A callback runs at most once: who takes it off the list runs it, or nobody.
 //   STOP2  After detach() the callback neither runs nor will run, except when detach() is called by the callback.
 //   STOP3  A callback attached after the request is not queued: attach() says so and the caller acts on it.
@@ -50,11 +52,14 @@ public:
 private:
     friend class brigade::stop_source;
 
+    // With the source's lock.
+    void link(stop_hook*& first) noexcept;
+    void unlink() noexcept;
+
     function run_;
     stop_source* source_ = nullptr;
-    stop_hook* previous_ = nullptr;
     stop_hook* next_ = nullptr;
-    bool linked_ = false;
+    stop_hook** link_ = nullptr;  // what points to this, in a list
 };
 
 }  // namespace detail
@@ -76,13 +81,19 @@ public:
 private:
     friend class detail::stop_hook;
 
-    void unlink(detail::stop_hook& hook) noexcept;
+    // A request that runs callbacks.
+    struct request {
+        detail::stop_hook* first;  // of those that have not run
+        detail::stop_hook* running;
+        unsigned thread;  // by sync::this_thread_number()
+    };
 
+    detail::sync::spinlock lock_;
     detail::sync::atomic<bool> requested_{false};
-    detail::sync::mutex mutex_;
-    detail::stop_hook* first_ = nullptr;
-    detail::stop_hook* running_ = nullptr;
-    unsigned requester_ = 0;  // by sync::this_thread_number()
+    union {
+        detail::stop_hook* first = nullptr;  // until it is requested
+        request* in_progress;                // from then on; null when all have run
+    };
 };
 
 // Asks whether a stop was requested. A default token never is. Must not outlive its source.

@@ -59,7 +59,7 @@ class hand_run_job final : public brigade::detail::spawn_state_with<int> {
 public:
     static hand_run_job& start(brigade::detail::task_registry& registry) {
         auto* const job = new hand_run_job;
-        if (!registry.add(*job, "job")) {
+        if (!registry.add(*job)) {
             engine::the().fail("the registry is closed");
         }
         return *job;
@@ -84,6 +84,7 @@ public:
 private:
     void destroy() noexcept override { delete this; }
     void drop_body() noexcept override {}
+    [[nodiscard]] description describe() const noexcept override { return {.type_name = "job", .is_task = true}; }
 };
 
 // What executor::current() gives on the threads of a part that is modelled without an executor; nobody looks into it.

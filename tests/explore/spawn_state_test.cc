@@ -22,7 +22,7 @@ namespace sync = brigade::detail::sync;
 // A waiter that is gone as soon as its owner goes on, as the frame of an awaiting coroutine is.
 struct parked_waiter : join_waiter {
     explicit parked_waiter(parker& p) noexcept
-        : join_waiter{[](join_waiter& self) noexcept { static_cast<parked_waiter&>(self).wake_owner(); }}, owner(p) {}
+        : join_waiter([](join_waiter& self) noexcept { static_cast<parked_waiter&>(self).wake_owner(); }), owner(p) {}
     void wake_owner() noexcept {
         parker& p = owner;  // *this may be gone once the owner has its token
         ++wakes;
@@ -32,6 +32,12 @@ struct parked_waiter : join_waiter {
     int wakes = 0;
 };
 
+// A scheduler of which no thread of a model is a worker; nobody looks into it.
+brigade::detail::scheduler& elsewhere() noexcept {
+    static char place;
+    return *reinterpret_cast<brigade::detail::scheduler*>(&place);
+}
+
 // Waits for the job as an awaiting coroutine does; gives whether it was suspended, and frees the waiter.
 bool wait_and_free(hand_run_job& job, parker& p) {
     const auto w = std::make_unique<parked_waiter>(p);
@@ -40,6 +46,7 @@ bool wait_and_free(hand_run_job& job, parker& p) {
     }
     p.wait();
     require(w->wakes == 1, "JOIN1: woken once");
+    job.release();  // JOIN3
     return true;
 }
 
@@ -62,9 +69,13 @@ MODEL(spawn_state_model, a_waiter_that_is_destroyed_where_it_waits_lets_the_fini
     const model_thread runner([&] { job.succeed(1); });
     const spawn_reference handle(&job);
     const auto w = std::make_unique<parked_waiter>(p);
-    if (job.wait(*w) && !job.stop_waiting(*w)) {
-        job.let_finisher_pass();
+    w->home = &elsewhere();
+    if (job.wait(*w)) {
+        if (!job.stop_waiting(*w)) {
+            job.let_finisher_pass();
+        }
         w->wakes = -1;  // nobody touches it any more: JOIN1
+        job.release();  // JOIN3
     }
 }
 
@@ -111,6 +122,57 @@ MODEL(spawn_state_model, a_suspended_waiter_is_woken_once_and_then_gone) {
     require(job.take_last() == 7, "the value");
 }
 
+MODEL(spawn_state_model, who_waits_keeps_the_state_when_the_handle_goes) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    parker p;
+    const auto w = std::make_unique<parked_waiter>(p);
+    require(job.wait(*w), "nothing has happened yet");
+    const model_thread runner([&] { job.succeed(7); });
+    const model_thread dropper([&] { job.release(); });
+    p.wait();
+    require(job.take_last() == 7, "JOIN3: the finisher has given its reference to the waiter");
+    job.release();
+}
+
+MODEL(spawn_state_model, who_has_begun_to_wait_and_lets_the_handle_go_is_woken) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    parker p;
+    const auto w = std::make_unique<parked_waiter>(p);
+    const model_thread runner([&] { job.succeed(7); });
+    const bool waits = job.wait(*w);
+    if (waits) {
+        job.release();  // the handle's
+        p.wait();
+    }
+    require(job.take_last() == 7, "JOIN1: by the finisher, who finds no other reference");
+    job.release();
+}
+
+MODEL(spawn_state_model, who_was_taken_out_by_a_stop_keeps_the_state_when_the_job_ends) {
+    unhandled_errors errors;
+    task_registry registry(errors.handler());
+    hand_run_job& job = hand_run_job::start(registry);
+    parker p;
+    const auto w = std::make_unique<parked_waiter>(p);
+    require(job.wait(*w), "nothing has happened yet");
+    job.release();  // the handle's
+    {
+        const model_thread runner([&] { job.succeed(7); });
+        const model_thread stopper([&] {
+            if (job.stop_waiting(*w)) {
+                w->wake_owner();
+            }
+        });
+        p.wait();
+    }
+    job.forget_stop();
+    job.release();  // JOIN3: of the waiter, by whoever took it out
+}
+
 MODEL(spawn_state_model, the_end_against_a_stop_of_the_waiter) {
     unhandled_errors errors;
     task_registry registry(errors.handler());
@@ -130,6 +192,7 @@ MODEL(spawn_state_model, the_end_against_a_stop_of_the_waiter) {
         p.wait();
     }
     require(w->wakes == 1, "JOIN1: exactly one of them wakes");
+    job.release();  // JOIN3: the waiter's
     const spawn_reference handle(&job);
     require(job.finished(), "the runner has ended");
 }
@@ -155,7 +218,9 @@ MODEL(spawn_state_model, a_stop_that_comes_before_the_wait_is_left_as_a_mark) {
         }
     }
     require(took == waited, "either the stop takes the waiter, or the waiter finds the mark");
-    if (!took) {
+    if (took) {
+        job.release();  // JOIN3
+    } else {
         job.forget_stop();
     }
     job.succeed(1);
@@ -167,7 +232,7 @@ MODEL(spawn_state_model, who_takes_a_waiter_for_a_stop_may_free_it) {
     task_registry registry(errors.handler());
     hand_run_job& job = hand_run_job::start(registry);
     struct frame : join_waiter {
-        frame() noexcept : join_waiter{[](join_waiter& self) noexcept { delete static_cast<frame*>(&self); }} {}
+        frame() noexcept : join_waiter([](join_waiter& self) noexcept { delete static_cast<frame*>(&self); }) {}
         int suspended_at = 0;
     };
     auto* const awaiting = new frame;
@@ -176,6 +241,7 @@ MODEL(spawn_state_model, who_takes_a_waiter_for_a_stop_may_free_it) {
             if (job.stop_waiting(*awaiting)) {
                 require(awaiting->suspended_at == 1, "JOIN2: the awaiting side is done with it");
                 delete awaiting;
+                job.release();  // JOIN3
             }
         });
         awaiting->suspended_at = 1;
@@ -194,11 +260,11 @@ MODEL(spawn_state_model, who_takes_a_waiter_at_the_end_may_free_it) {
     hand_run_job& job = hand_run_job::start(registry);
     struct frame : join_waiter {
         explicit frame(bool& w) noexcept
-            : join_waiter{[](join_waiter& self) noexcept {
+            : join_waiter([](join_waiter& self) noexcept {
                   auto* const me = static_cast<frame*>(&self);
                   me->woken = true;
                   delete me;
-              }},
+              }),
               woken(w) {}
         bool& woken;
     };
@@ -213,6 +279,9 @@ MODEL(spawn_state_model, who_takes_a_waiter_at_the_end_may_free_it) {
         }
     }
     require(woken == waited, "JOIN1");
+    if (waited) {
+        job.release();  // JOIN3
+    }
     require(job.join() == 1, "the value");
 }
 
@@ -234,6 +303,7 @@ MODEL(spawn_state_model, the_end_against_a_stop_against_the_wait) {
         if (job.wait(*w)) {
             p.wait();
             require(w->wakes == 1, "JOIN1");
+            job.release();  // JOIN3
         } else {
             stopper.join();  // as the awaiter detaches from its stop source
             require(!took, "JOIN1: nobody has taken a waiter that was never there");
@@ -252,8 +322,11 @@ MODEL(spawn_state_model, after_a_stop_the_end_wakes_a_second_wait) {
     {
         const model_thread runner([&] { job.succeed(5); });
         const auto first = std::make_unique<parked_waiter>(p);
-        if (job.wait(*first) && !job.stop_waiting(*first)) {
-            p.wait();  // the end was faster
+        if (job.wait(*first)) {
+            if (!job.stop_waiting(*first)) {
+                p.wait();  // the end was faster
+            }
+            job.release();  // JOIN3
         }
     }
     require(job.join() == 5, "the second wait");

@@ -71,6 +71,16 @@ public:
     }
     // Moves the value out in the form it is kept.
     stored<T> take_stored() { return std::move(value()); }
+    // Moves out of `other`, which was set, what it holds. May throw what the value's move does.
+    void take_over(result& other) {
+        if (other.failed()) [[unlikely]] {
+            set_exception(other.take_exception());
+        } else {
+            reset();
+            std::construct_at(std::addressof(kept), std::move(other.kept));
+            holds_ = held::value;
+        }
+    }
     // Leaves the result empty. Only when failed().
     std::exception_ptr take_exception() noexcept {
         std::exception_ptr taken = std::move(error);

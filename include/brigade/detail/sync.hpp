@@ -2,7 +2,7 @@
 //
 // Everything in executor/ and io/ that two threads share is built from these names and from nothing else, so that the
 // build that explores interleavings (tests/explore) can put its own header in this place and run the same sources. The
-// real side adds nothing: aliases of the standard types and thin inline wrappers of the system calls.
+// real side adds next to nothing: aliases of the standard types, thin inline wrappers of the system calls, a spinlock.
 #pragma once
 
 #include <atomic>
@@ -34,6 +34,36 @@ using lock = std::unique_lock<mutex>;
 using condition_variable = std::condition_variable;
 using clock = std::chrono::steady_clock;
 using thread = std::thread;
+
+// A mutex for sections of some instructions, where two threads hardly ever meet. It takes one atomic read-modify-write,
+// and a store to unlock: half of what std::mutex takes (7 and 15 ns here, uncontended). Who finds it locked lets other
+// threads run, and, when that does not help, sleeps for a moment before each look: so it leaves the processor to a
+// holder that was preempted, whatever its priority is. Who locks it after an unlock() may destroy it.
+// Rejected: a futex word that says whether somebody sleeps. Its unlock is an exchange, and 12 ns of the 15 are back.
+class spinlock {
+public:
+    spinlock() = default;
+    spinlock(const spinlock&) = delete;
+    spinlock& operator=(const spinlock&) = delete;
+
+    void lock() noexcept {
+        if (!try_lock()) [[unlikely]] {
+            lock_contended();
+        }
+    }
+    [[nodiscard]] bool try_lock() noexcept {
+        return !locked_.exchange(true, std::memory_order_acquire);  // pairs: unlock()
+    }
+    void unlock() noexcept {
+        locked_.store(false, std::memory_order_release);  // pairs: the exchange in try_lock()
+    }
+
+private:
+    void lock_contended() noexcept;
+
+    atomic<bool> locked_{false};
+};
+using spinlock_guard = std::unique_lock<spinlock>;
 
 // Two objects that different threads write must not share a cache line; 64 bytes is the line of x86-64 and of most
 // AArch64 cores.

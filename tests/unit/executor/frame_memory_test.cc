@@ -196,7 +196,7 @@ TEST(frame_memory, a_burst_gives_its_pages_back) {
     const std::size_t before = pool.pages();
     {
         std::vector<brigade::join_handle<int>> handles;
-        for (int i = 0; i < 20'000; ++i) {
+        for (int i = 0; i < 60'000; ++i) {
             handles.push_back(executor.spawn(answer, i));
         }
         EXPECT_GT(pool.pages(), before + 2 * frame_pool::kept);

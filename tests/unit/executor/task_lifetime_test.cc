@@ -1,6 +1,7 @@
 // How long the parameters, locals and results of a task live: each is destroyed once, and no later than promised.
 #include <brigade/task.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -176,6 +177,30 @@ TEST_F(task_lifetime, callable_arguments_and_result_are_gone_after_the_join) {
                 EXPECT_EQ(mine.alive(), 1);
             }
             EXPECT_EQ(mine.alive(), 0);
+        }
+    });
+}
+
+TEST_F(task_lifetime, a_spawned_callable_is_aligned_as_it_asks) {
+    struct alignas(128) strict {
+        [[nodiscard]] bool is_aligned() const { return reinterpret_cast<std::uintptr_t>(this) % alignof(strict) == 0; }
+    };
+    for (int i = 0; i < 10; ++i) {
+        executor_.block_on(
+            [captured = strict()](const strict& argument) -> task<> {
+                co_await brigade::yield();
+                EXPECT_TRUE(captured.is_aligned() && argument.is_aligned());
+            },
+            strict());
+    }
+}
+
+// What the frame of the task holds: its parameters, and what awaits in it.
+TEST_F(task_lifetime, parameters_of_a_spawned_task_are_gone_after_the_join) {
+    executor_.block_on([this]() -> task<> {
+        for (int i = 0; i < 2000; ++i) {
+            co_await brigade::spawn(keep_and_suspend(counted(tally_)));
+            expect_none_left();
         }
     });
 }

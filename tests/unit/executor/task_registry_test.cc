@@ -25,6 +25,7 @@ using namespace std::chrono_literals;
 // A spawn_state that no coroutine stands behind.
 class entry final : public spawn_state_with<int> {
 public:
+    explicit entry(const char* type_name) noexcept : type_name_(type_name) {}
     // Gives up both references; the last one to go destroys the entry.
     void drop() {
         release();
@@ -34,6 +35,9 @@ public:
 private:
     void destroy() noexcept override { delete this; }
     void drop_body() noexcept override {}
+    [[nodiscard]] description describe() const noexcept override { return {.type_name = type_name_, .is_task = true}; }
+
+    const char* type_name_;
 };
 
 void nobody_gets_it(const std::exception_ptr& /*error*/) {}
@@ -41,8 +45,8 @@ void nobody_gets_it(const std::exception_ptr& /*error*/) {}
 class task_registry_test : public testing::Test {
 protected:
     entry& add(const char* type_name = "i") {
-        auto* const e = new entry;
-        EXPECT_TRUE(registry_.add(*e, type_name));
+        auto* const e = new entry(type_name);
+        EXPECT_TRUE(registry_.add(*e));
         return *e;
     }
     void remove(entry& e) {
@@ -131,8 +135,8 @@ TEST_F(task_registry_test, tells_who_waits_when_the_last_one_leaves) {
         std::vector<std::jthread> threads;
         std::vector<entry*> entries;
         for (int t = 0; t < 3; ++t) {
-            entries.push_back(new entry);
-            EXPECT_TRUE(registry->add(*entries.back(), "i"));
+            entries.push_back(new entry("i"));
+            EXPECT_TRUE(registry->add(*entries.back()));
         }
         for (entry* const e : entries) {
             threads.emplace_back([&go, &r = *registry, e] {
@@ -155,8 +159,8 @@ TEST_F(task_registry_test, waits_for_as_long_as_can_be_said) {
 
 TEST_F(task_registry_test, refuses_newcomers_when_it_is_closed) {
     registry_.close();
-    auto* const late = new entry;
-    EXPECT_FALSE(registry_.add(*late, "i"));
+    auto* const late = new entry("i");
+    EXPECT_FALSE(registry_.add(*late));
     late->drop();
 }
 

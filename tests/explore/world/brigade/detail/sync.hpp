@@ -201,6 +201,10 @@ private:
 };
 using lock = unique_lock;
 
+// To a model a lock is a lock.
+using spinlock = mutex;
+using spinlock_guard = unique_lock;
+
 // Time stands still, except that a wait which ends by its limit takes as long as that.
 struct clock {
     using duration = std::chrono::nanoseconds;

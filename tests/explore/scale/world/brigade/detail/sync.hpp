@@ -170,6 +170,10 @@ private:
 };
 using lock = std::unique_lock<mutex>;
 
+// Counted as a mutex, which is a little more expensive.
+using spinlock = mutex;
+using spinlock_guard = lock;
+
 class condition_variable {
 public:
     void notify_one() { notify(1); }
