@@ -22,7 +22,7 @@ void frame_heap::load(unsigned size_class) {
 }
 
 // Puts the loaded magazine, which is full, into the second place, and begins another with the frame. So a thread that
-// allocates and frees by turns does not come here, or to load(), again before it has done much more of one.
+// frees and allocates by turns does not come here, or to load(), with each frame.
 void frame_heap::unload(void* frame, unsigned size_class) noexcept {
     bin& b = bins_[size_class];
     frame_magazine& loaded = loaded_[size_class];
@@ -195,7 +195,7 @@ frame_heap* this_or_new_heap() noexcept {
 
 }  // namespace
 
-[[gnu::cold]] void* allocate_frame_rarely(std::size_t size) {
+void* allocate_frame_rarely(std::size_t size) {
     if (size > frame_sizes::largest) {
         return process_frame_pool().take_large(size);
     }

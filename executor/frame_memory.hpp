@@ -109,7 +109,7 @@ private:
 // The process's own.
 [[nodiscard]] frame_pool& process_frame_pool();
 
-// How long a worker that has nothing to do keeps the pages of the last burst for the next.
+// How long a worker that has nothing to do keeps the pages of the last burst, and its queues' rings, for the next.
 inline constexpr std::chrono::milliseconds frame_patience{250};
 
 // For the calling thread's heap, if it has one: before the thread rests. Whether the pool has excess.

@@ -38,7 +38,7 @@ bool spawn_state::finished() const noexcept {
 bool spawn_state::wait(join_waiter& w) {
     void* seen = nullptr;
     // Success: the release publishes the waiter to finish() and stop_waiting().
-    // Failure: pairs with the exchange in finish(), or with stop_waiting().
+    // Failure: pairs with the exchange in finish().
     if (waiter_.compare_exchange_strong(seen, &w, std::memory_order_release, std::memory_order_acquire)) {
         return true;  // JOIN2
     }
@@ -177,6 +177,8 @@ bool join_awaiter_base::suspend(std::coroutine_handle<> parent, stop_source* sto
         }
     } catch (...) {
         suspended_ = false;
+        on_stop_.detach();
+        state_->forget_stop();  // the other one, who waits, may have been taken out by a stop, and this by its own
         throw;
     }
     suspended_ = false;

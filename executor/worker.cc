@@ -243,7 +243,7 @@ bool worker::woken_while_giving_back_memory() noexcept {
     }
     ready_.shrink();
     forked_.shrink();
-    while (give_back_some_frames()) {
+    while (frames_in_excess && give_back_some_frames()) {
         if (rest(std::chrono::nanoseconds(0))) {
             return true;
         }

@@ -24,7 +24,8 @@
 //   EVT2  Exactly one of set, stop and destruction takes a waiter out of the word or the list. Set and stop then wake
 //         it, once.
 //   EVT3  The list has entries exactly while the word says `several`, which begins and ends under `mutex_`.
-//   EVT4  A waiter stays until its phase is `woken`, and who wakes it does not touch it after that.
+//   EVT4  A waiter stays until its phase is `woken`, or it has withdrawn itself. Who wakes it does not touch it after
+//         that.
 //   EVT5  set() does not touch the event after it has left the permit or begun to wake: the task that goes on may
 //         destroy the event.
 //   EVT6  A task is destroyed where it waits by the thread that ends its executor, whose own workers are gone. A set()

@@ -33,8 +33,12 @@ public:
         }
     }
     [[nodiscard]] spawn_state* get() const noexcept { return state_; }
-    // Nobody gives the reference up any more.
-    [[nodiscard]] spawn_state* take() noexcept { return std::exchange(state_, nullptr); }
+    // Whether it is one to this state; then nobody gives it up any more.
+    [[nodiscard]] bool take_if(const spawn_state& state) noexcept {
+        const bool is = state_ == &state;
+        state_ = is ? nullptr : state_;
+        return is;
+    }
 
 private:
     spawn_state* state_ = nullptr;
@@ -137,10 +141,10 @@ private:
         explicit awaiter(join_handle& joined) noexcept : join_awaiter_base(joined.state()), handle_(joined) {}
         T await_resume() {
             const std::uint32_t own = resumed();
-            auto* const state = static_cast<detail::spawn_state_with<T>*>(this->state());
-            // At once, which costs nothing when there are no others.
-            const detail::references_at_exit drop(*state, own + (handle_.reference_.take() != nullptr ? 1 : 0));
-            return state->take_last();
+            auto& state = static_cast<detail::spawn_state_with<T>&>(*this->state());
+            // Both at once, which costs nothing when there are no others. The handle may hold another by now.
+            const detail::references_at_exit drop(state, own + (handle_.reference_.take_if(state) ? 1 : 0));
+            return state.take_last();
         }
 
     private:

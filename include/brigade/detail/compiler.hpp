@@ -10,7 +10,8 @@
 #define BRIGADE_TRIVIAL_ABI [[clang::trivial_abi]]
 // For a function that inlined code hardly ever calls: it saves the registers that its caller uses, so that the caller,
 // a piece of a coroutine, need not keep what it uses in registers that it would have to save each time it is resumed.
-// It must be noexcept: unwinding does not restore those registers.
+// It must be noexcept: unwinding does not restore those registers. Nor does the dynamic linker keep all of them when it
+// looks for a function at its first call: who puts this library into a shared one links that with `-z now`.
 #define BRIGADE_RARELY_CALLED [[gnu::noinline, gnu::cold, clang::preserve_most]]
 #else
 #define BRIGADE_TRIVIAL_ABI

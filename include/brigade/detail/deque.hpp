@@ -24,8 +24,8 @@
 //         it was stored after the item was pushed: by a push, or by a pop that lowered bottom to somewhere above the
 //         item. Both release. The fences carry no data, so ThreadSanitizer, which does not understand them, sees every
 //         order that is needed. (The stores that restore bottom do not release: below them every item has been taken.)
-//   RING2 and RING3 hold as well: a slot is written anew after top has moved past its item, or after a pop, and then
-//         DEQ2 is what keeps a thief from the old item.
+//   RING2 and RING3 hold as well: a slot is written anew, or discarded, after top has moved past its item, or after a
+//         pop, and then DEQ2 is what keeps a thief from the old item.
 //
 // DEQ2 needs nothing of the processor but that the light fence holds the compiler and the heavy one stops every other
 // thread for a full barrier. So it is as good on AArch64, where O1 is an stlr and T1 to T4 are ldr, ldar and a cas.

@@ -139,7 +139,7 @@ inline constinit frame_magazines no_frame_magazines = frame_magazines::of_no_thr
 // Of the calling thread.
 using frame_magazines_pointer = sync::thread_pointer<frame_magazines, &no_frame_magazines>;
 
-[[nodiscard]] void* allocate_frame_rarely(std::size_t size);
+[[nodiscard, gnu::noinline, gnu::cold]] void* allocate_frame_rarely(std::size_t size);
 BRIGADE_RARELY_CALLED void free_frame_rarely(void* frame, std::size_t size) noexcept;
 
 // Aligned as operator new's. Throws std::bad_alloc.

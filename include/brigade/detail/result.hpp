@@ -58,6 +58,7 @@ public:
         holds_ = held::error;
     }
 
+    [[nodiscard]] bool empty() const noexcept { return holds_ == held::nothing; }
     [[nodiscard]] bool failed() const noexcept { return holds_ == held::error; }
 
     // Moves the value out or rethrows. Only once, and only after one of the setters.

@@ -4,10 +4,11 @@
 //
 // Protocol of `waiter_`, between the one task that awaits, the finisher, and a stop of the awaiting task:
 //
-//   nobody ---- await ----> waiting ---- finish ----> waking --> finished   (the finisher wakes in between)
+//   nobody ---- await ----> waiting ---- finish ----> waking --> finished   (the finisher wakes: JOIN1)
 //   nobody ---- finish ---> waking ----> finished                           (the await does not suspend)
 //   waiting --- stop -----> nobody                               (the stop wakes)
 //   nobody ---- stop -----> stopped ---- await -----> nobody     (stopped before it suspended: the await does not)
+//   nobody ---- finish ---> nobody                               (there is no handle)
 //
 //   JOIN1  Exactly one of finish and stop takes a waiter out of the word, and only that one wakes it.
 //          While it says `waking`, the finisher may still touch the waiter and the scheduler that it wakes; for all who
@@ -25,6 +26,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include <brigade/detail/result.hpp>
@@ -125,6 +127,9 @@ public:
     T take_last() {
         if (result_.failed()) [[unlikely]] {
             std::rethrow_exception(receive_exception());
+        }
+        if (result_.empty()) [[unlikely]] {
+            throw std::logic_error("brigade: the result of this task has been taken already");
         }
         const reset_at_exit drop(result_);
         return result_.take();

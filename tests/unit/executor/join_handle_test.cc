@@ -323,6 +323,42 @@ TEST_F(join_handle_test, throws_logic_error_when_two_tasks_await_it) {
     });
 }
 
+TEST_F(join_handle_test, can_be_assigned_while_a_task_awaits_what_it_held) {
+    executor one({.workers = 1});
+    one.block_on([]() -> task<> {
+        test::latch go;
+        join_handle<int> handle = spawn(give_when, std::ref(go), 11);
+        join_handle<int> joiner = spawn(join<int>, std::ref(handle));
+        for (int i = 0; i < 3; ++i) {
+            co_await brigade::yield();  // now it waits
+        }
+        handle = spawn(give, 12);
+        go.count_down();
+        const int first = co_await joiner;
+        EXPECT_EQ(first, 11);
+        const int second = co_await handle;
+        EXPECT_EQ(second, 12);
+    });
+}
+
+TEST_F(join_handle_test, throws_logic_error_when_a_task_that_waited_before_the_move_has_the_result) {
+    executor one({.workers = 1});
+    one.block_on([]() -> task<> {
+        test::latch go;
+        join_handle<int> handle = spawn(give_when, std::ref(go), 13);
+        join_handle<int> joiner = spawn(join<int>, std::ref(handle));
+        for (int i = 0; i < 3; ++i) {
+            co_await brigade::yield();  // now it waits
+        }
+        join_handle<int> moved = std::move(handle);
+        go.count_down();
+        const int given = co_await joiner;
+        EXPECT_EQ(given, 13);
+        const std::string message = co_await test::message_of<std::logic_error>(join(moved));
+        EXPECT_EQ(message, "brigade: the result of this task has been taken already");
+    });
+}
+
 TEST_F(join_handle_test, request_stop_races_the_end_of_the_task) {
     for (int i = 0; i < 3000; ++i) {
         join_handle<int> handle = executor_.spawn(give, i);
