@@ -11,10 +11,10 @@
 //          its compare-exchange. The owner looks at top only when it has filled the slots that were free when it last
 //          looked: top only grows.
 //   RING3  A ring that was replaced stays readable until the queue goes, or is used again: a taker may still hold it.
-//          Its live items never change, since the owner writes only to the newest ring. It comes back into use, or loses
-//          its contents, only when the queue is empty: then no taker gets past its compare-exchange at an index that was
-//          in it. A taker that goes for an item has acquired a bottom above it, and so sees the ring in which it stands,
-//          or a later one to which it was copied.
+//          Its live items never change, since the owner writes only to the newest ring. It comes back into use, or
+//          loses its contents, only when the queue is empty: then no taker gets past its compare-exchange at an index
+//          that was in it. A taker that goes for an item has acquired a bottom above it, and so sees the ring in which
+//          it stands, or a later one to which it was copied.
 //   RING4  An item and what it points to are visible to its taker by the release of bottom that pushed it: bottom never
 //          goes back, so a bottom above the item's index is that store or a later one of the same kind.
 //
