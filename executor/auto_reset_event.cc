@@ -10,11 +10,6 @@ namespace {
 char permit_mark;
 char several_mark;
 
-// EVT6
-struct posts_from_elsewhere {
-    detail::sync::atomic<std::uint32_t> count{0};
-};
-
 }  // namespace
 
 auto_reset_event::auto_reset_event(bool set) noexcept : word_(set ? &permit_mark : nullptr) {}
@@ -177,17 +172,9 @@ bool event_waiter::finish() noexcept {
 void event_waiter::wake() noexcept {
     const waiter woken = self_;
     const resumption resume = resume_;
-    const bool from_elsewhere = current_scheduler() != woken.home;
-    if (from_elsewhere) {
-        // Relaxed: become_woken() carries it to give_up(). EVT6.
-        sync::process_wide<posts_from_elsewhere>().count.fetch_add(1, std::memory_order_relaxed);
-    }
+    const scheduler_hold hold(woken.home);  // EVT6
     if (become_woken()) {
         resume(woken);
-    }
-    if (from_elsewhere) {
-        // pairs: the load in give_up(): the scheduler may go.
-        sync::process_wide<posts_from_elsewhere>().count.fetch_sub(1, std::memory_order_release);
     }
 }
 
@@ -212,10 +199,6 @@ void event_waiter::give_up() noexcept {
     }
     // pairs: the store or the exchange in become_woken(). EVT4.
     while (phase_.load(std::memory_order_acquire) != phase::woken) {
-        sync::yield_thread();
-    }
-    // pairs: the subtraction in wake(). EVT6.
-    while (sync::process_wide<posts_from_elsewhere>().count.load(std::memory_order_acquire) != 0) {
         sync::yield_thread();
     }
     event_.set();

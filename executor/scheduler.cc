@@ -79,7 +79,7 @@ void scheduler::join_threads() noexcept {
 scheduler::~scheduler() {
     request_end(phase::draining);
     join_threads();
-    // pairs: the release in inject(): nothing of this object is touched after it.
+    // pairs: the release in let_go(): nothing of this object is touched after it.
     while (foreign_posts_.load(std::memory_order_acquire) != 0) {
         sync::yield_thread();
     }
@@ -91,12 +91,11 @@ worker* scheduler::local_worker() const noexcept {
 }
 
 void scheduler::inject(std::coroutine_handle<> handle) noexcept {
-    // Before the task can run and end; see the head of scheduler.hpp. Ordered before the push by its release.
-    foreign_posts_.fetch_add(1, std::memory_order_relaxed);
+    hold();  // before the task can run and end; ordered by the release of the push
     injected_.push(handle.address());
     sync::full_fence();  // pairs: both fences in idle::sleep(), IDLE1 and IDLE5
     wake_one();
-    foreign_posts_.fetch_sub(1, std::memory_order_release);  // pairs: the load in ~scheduler()
+    let_go();
 }
 
 void scheduler::post(std::coroutine_handle<> handle) noexcept {
@@ -175,6 +174,18 @@ worker& this_worker() noexcept {
 scheduler* current_scheduler() noexcept {
     worker* const w = worker::current();
     return w != nullptr ? &w->home() : nullptr;
+}
+
+scheduler_hold::scheduler_hold(scheduler* home) noexcept : held_(home != current_scheduler() ? home : nullptr) {
+    if (held_ != nullptr) {
+        held_->hold();
+    }
+}
+
+scheduler_hold::~scheduler_hold() {
+    if (held_ != nullptr) {
+        held_->let_go();
+    }
 }
 
 void waiter::suspend(std::coroutine_handle<> suspended) noexcept {

@@ -45,6 +45,14 @@ public:
     // After request_end(); waits for the threads. By one thread at a time, not on a worker.
     void join_threads() noexcept;
 
+    // Between the two it does not go; see the head of this file. For threads that are none of its workers.
+    void hold() noexcept {
+        foreign_posts_.fetch_add(1, std::memory_order_relaxed);  // ordered by what makes the destructor possible
+    }
+    void let_go() noexcept {
+        foreign_posts_.fetch_sub(1, std::memory_order_release);  // pairs: the load in ~scheduler()
+    }
+
     // Any thread. Never fails: memory exhaustion terminates, as a task that was woken must not be lost.
     void post(std::coroutine_handle<> handle) noexcept;
     void post_next(std::coroutine_handle<> handle) noexcept;

@@ -29,15 +29,14 @@
 //   EVT5  set() does not touch the event after it has left the permit or begun to wake: the task that goes on may
 //         destroy the event.
 //   EVT6  A task is destroyed where it waits by the thread that ends its executor, whose own workers are gone. A set()
-//         from elsewhere may have taken the waiter and be about to post it: the destructor waits until it has. That
-//         set() may touch neither the waiter (EVT4) nor the event (EVT5) to say so; therefore who wakes a task of
-//         another executor counts itself in a counter of the process. The permit that such a task has got, and has
-//         made no use of, goes to the next.
+//         from elsewhere may have taken the waiter: the destructor waits until its phase is `woken`. By then that set()
+//         holds the scheduler (scheduler_hold), so that it may post what is gone, to a queue that nobody takes from.
+//         The permit that such a task has got, and has made no use of, goes to the next.
 //
 // Rejected: to listen for stops first, and to publish then, as a join does. A stop in between has to leave a mark, and
 // the word has no room for the marks of many waiters; the await cannot look after it has published, as it may be gone.
-// Rejected: that the one who wakes stores `woken` after the post, so that the destructor needs no counter. Then each
-// task that goes on has to wait for the one that has woken it, which may be in a system call to wake a worker.
+// Rejected: that the one who wakes stores `woken` after the post, and holds nothing. Then each task that goes on has to
+// wait for the one that has woken it, which may be in a system call to wake a worker.
 // Rejected: a stack of arrivals that one thread at a time turns round, without the mutex. Stops take waiters out of the
 // middle; and more than one task rarely waits for one event.
 #pragma once

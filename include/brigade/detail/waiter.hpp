@@ -24,6 +24,19 @@ void post(scheduler& home, std::coroutine_handle<> handle) noexcept;
 // As post(), for a caller that is about to finish: the coroutine may run next on this worker, ahead of its queue.
 void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept;
 
+// Keeps a scheduler from going, though not its workers, for a thread that is about to post to it: one that is none of
+// its workers, or it does nothing. Any thread.
+class scheduler_hold {
+public:
+    explicit scheduler_hold(scheduler* home) noexcept;
+    ~scheduler_hold();
+    scheduler_hold(const scheduler_hold&) = delete;
+    scheduler_hold& operator=(const scheduler_hold&) = delete;
+
+private:
+    scheduler* const held_;
+};
+
 // The functions below are for workers; they report and terminate on any other thread.
 
 // Puts the coroutine at the end of the calling worker's queue and wakes nobody.
