@@ -2,8 +2,8 @@
 //
 // The end: `phase_` is set and everybody is woken. In `draining` each worker runs what it still finds and leaves, in
 // `leaving` it leaves when the coroutine that it runs has returned to it. The threads are joined. Last the destructor
-// waits for threads of other executors that are still inside post(): the task that they posted may have been the last,
-// and have ended, while they are on their way out.
+// waits for threads of other executors that hold it: that are still inside post(), while the task that they posted,
+// which may have been the last, has ended; or about to post one that has been destroyed meanwhile (scheduler_hold).
 //   SCH1  The phase only grows. A worker looks at it before it takes a coroutine (leaving) and, with nothing to run,
 //         before it sleeps and after it has entered the stack of sleepers (draining).
 //   SCH2  The phase carries nothing: who sees it leaves and touches nothing that others wrote; joining orders the rest.

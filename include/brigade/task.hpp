@@ -122,8 +122,6 @@ public:
         return start(parent, static_cast<const promise_base&>(parent.promise()).stop);
     }
     T await_resume() { return child_.promise().result().take(); }
-    // Destroys the child, which is suspended.
-    void drop() noexcept { child_ = {}; }
 
 protected:
     std::coroutine_handle<> start(std::coroutine_handle<> parent, stop_source* stop) noexcept {
