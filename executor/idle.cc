@@ -26,25 +26,19 @@ bool idle::stop_searching() noexcept {
     return searching(before) == 1;
 }
 
-void idle::sleep(unsigned worker, bool searching) noexcept {
-    bool last = false;
-    {
-        const sync::lock lock(mutex_);
-        last = count_asleep(searching);
-        sleepers_.push_back(worker);
-    }
-    fence_of_sleeper(last);
+bool idle::sleep(unsigned worker, bool searching) noexcept {
+    sync::lock lock(mutex_);
+    const bool last = count_asleep(worker, searching);
+    sleepers_.push_back(worker);
+    return fence_of_sleeper(std::move(lock), worker, last);
 }
 
-void idle::sleep_in_seat(unsigned worker, bool searching) noexcept {
-    bool last = false;
-    {
-        const sync::lock lock(mutex_);
-        last = count_asleep(searching);
-        sync::invariant("SEAT1", [this] { return !in_seat_; });
-        in_seat_ = worker;
-    }
-    fence_of_sleeper(last);
+bool idle::sleep_in_seat(unsigned worker, bool searching) noexcept {
+    sync::lock lock(mutex_);
+    const bool last = count_asleep(worker, searching);
+    sync::invariant("SEAT1", [this] { return !in_seat_; });
+    in_seat_ = worker;
+    return fence_of_sleeper(std::move(lock), worker, last);
 }
 
 bool idle::is_last_awake() noexcept {
@@ -57,20 +51,83 @@ bool idle::is_last_awake() noexcept {
     return true;
 }
 
-bool idle::count_asleep(bool searching) noexcept {
+bool idle::count_asleep(unsigned worker, bool searching) noexcept {
     sync::invariant("IDLE3", [this] { return all_are_counted(); });
+    const std::uint64_t leaves = one_awake + (searching ? one_searching : 0);
+    // Relaxed: under the lock alone the number of the awake changes, and who stands by.
+    const bool last = awake(word_.load(std::memory_order_relaxed)) == 1;
+    const bool stands_by = !last && !on_standby_;
+    if (stands_by) {
+        on_standby_ = worker;
+    }
     // Relaxed: the fence acquires what another searcher has released in stop_searching().
-    const std::uint64_t before =
-        word_.fetch_sub(one_awake + (searching ? one_searching : 0), std::memory_order_relaxed);
-    return awake(before) == 1;
+    word_.fetch_sub(leaves - (stands_by ? one_stands_by : 0), std::memory_order_relaxed);
+    return last;
 }
 
-void idle::fence_of_sleeper(bool last) noexcept {
+bool idle::fence_of_sleeper(sync::lock lock, unsigned worker, bool last) noexcept {
+    const bool stands_by = on_standby_ == worker;
+    lock.unlock();
     if (last) {
         sync::full_fence();  // pairs: the full fence in scheduler::inject(), IDLE5
     } else {
         sync::asymmetric_fence_heavy();  // pairs: the light fence in needs_waking(), IDLE1
     }
+    return stands_by;
+}
+
+bool idle::count_awake(unsigned worker, bool searching) noexcept {
+    const bool stood_by = on_standby_ == worker;
+    std::uint64_t word = word_.load(std::memory_order_relaxed);  // a guess; the exchange decides
+    std::uint64_t next = 0;
+    bool relied_on = false;
+    do {
+        relied_on = stood_by && (word & is_relied_on) != 0;
+        next = stood_by ? word & ~(one_stands_by | is_relied_on) : word;
+        next += one_awake + (searching || relied_on ? one_searching : 0);
+    } while (!word_.compare_exchange_weak(word, next, std::memory_order_relaxed));  // IDLE3, IDLE7
+    if (stood_by) {
+        on_standby_.reset();
+    }
+    return relied_on;
+}
+
+bool idle::rely_on_standby() noexcept {
+    sync::asymmetric_fence_light();  // pairs: the heavy fence in go_on_standing_by(), IDLE7
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    while (needs_waking(word)) {
+        if ((word & one_stands_by) == 0) {
+            return false;
+        }
+        // Relaxed: the fences order it against the queues.
+        if ((word & is_relied_on) != 0 ||
+            word_.compare_exchange_weak(word, word | is_relied_on, std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return true;
+}
+
+bool idle::go_on_standing_by(unsigned worker) noexcept {
+    {
+        const sync::lock lock(mutex_);
+        if (on_standby_ != worker) {
+            return false;  // it has been picked
+        }
+        std::uint64_t word = word_.load(std::memory_order_relaxed);  // a guess; the exchange decides
+        bool relied_on = false;
+        do {
+            relied_on = (word & is_relied_on) != 0;
+            // Relaxed: the fences order it against the queues.
+        } while (!word_.compare_exchange_weak(word, word & ~(relied_on ? is_relied_on : one_stands_by),
+                                              std::memory_order_relaxed));
+        if (!relied_on) {
+            on_standby_.reset();
+            return false;
+        }
+    }
+    sync::asymmetric_fence_heavy();  // pairs: the light fence in rely_on_standby(), IDLE7
+    return true;
 }
 
 bool idle::pick_itself(unsigned worker) noexcept {
@@ -80,18 +137,17 @@ bool idle::pick_itself(unsigned worker) noexcept {
         return false;
     }
     in_seat_.reset();
-    word_.fetch_add(one_awake + one_searching, std::memory_order_relaxed);  // IDLE3
+    count_awake(worker, true);
     return true;
 }
 
-bool idle::rejoin(unsigned worker) noexcept {
+idle::rejoined idle::rejoin(unsigned worker) noexcept {
     const sync::lock lock(mutex_);
     if (in_seat_ != worker) {
-        return false;
+        return rejoined::picked;
     }
     in_seat_.reset();
-    word_.fetch_add(one_awake, std::memory_order_relaxed);  // IDLE3
-    return true;
+    return count_awake(worker, false) ? rejoined::searching : rejoined::running;
 }
 
 std::optional<unsigned> idle::pick() noexcept {
@@ -119,7 +175,7 @@ std::optional<unsigned> idle::pop_sleeper() noexcept {
     if (!worker) {
         return std::nullopt;
     }
-    word_.fetch_add(one_awake + one_searching, std::memory_order_relaxed);  // IDLE3
+    count_awake(*worker, true);
     sync::invariant("IDLE3", [this] { return all_are_counted(); });
     return worker;
 }

@@ -10,6 +10,7 @@
 //                                                   S4  wait for the wake-up token; or, in the poller's seat, for
 //                                                   events
 //                                                   S5  who has got events leaves the sleepers by itself: rejoin()
+//                                                   S6  who stands by has waited for `standby`: as S2, if relied on
 //
 //   IDLE1  Of the fences in P2 and S2 one comes first. If S2's does, P2 reads what S1 left of the word, or something
 //          later: it sees the sleeper, or that the sleeper has been woken since. If P2's does, S2 sees the task. So one
@@ -33,6 +34,14 @@
 //          and reads what S1 left. Threads that are no workers make a full fence in P2.
 //   IDLE6  Who holds the poller's seat sleeps apart from the stack and is picked last: whoever else is woken costs as
 //          much, and events go on being heard. But in S3, when it runs still, it picks itself.
+//   IDLE7  A worker that has made one task ready, and expects to run it in a moment itself, need not wake anybody while
+//          another stands by (rely_on_standby). Who goes to sleep beside workers that are awake stands by, one at a
+//          time: it sleeps for a few milliseconds at first. Then, if it has been relied on, it looks at every queue
+//          behind a heavy fence, and goes on to stand by; else it sleeps for good, so that an idle process is quiet. So
+//          a task whose maker computes on, or blocks, waits for two such times at most. Both marks stand in the word:
+//          as in IDLE1, either the producer reads that nobody stands by any more, or S6 sees the task. When it is
+//          picked, a searcher takes the place of the one that stood by in one step, and IDLE2 holds; when events have
+//          woken it and it has been relied on, it counts as one that ends a search.
 //
 // The fences order the word against the queues, and it carries no data, so its accesses are relaxed but for one: who
 // ends a search releases, in stop_searching(), what it has moved into its own queue meanwhile, to another searcher that
@@ -123,28 +132,43 @@ public:
     // Whether the calling worker, which has just stopped searching as the last, is also the last one awake: then it
     // need wake another only if it sees work after this (IDLE2).
     [[nodiscard]] bool is_last_awake() noexcept;
-    // S1, and the fence of S2. `searching` says whether the worker was.
-    void sleep(unsigned worker, bool searching) noexcept;
+    // S1, and the fence of S2. `searching` says whether the worker was. Gives whether it stands by (IDLE7).
+    bool sleep(unsigned worker, bool searching) noexcept;
     // As sleep(), for who holds the poller's seat (IDLE6).
-    void sleep_in_seat(unsigned worker, bool searching) noexcept;
+    bool sleep_in_seat(unsigned worker, bool searching) noexcept;
     // S3 for who holds the seat, after sleep_in_seat(). True when it is needed: it is awake then, and searching.
     [[nodiscard]] bool pick_itself(unsigned worker) noexcept;
-    // S5, after sleep_in_seat(). False when the worker has been picked: the token is there, or will be.
-    [[nodiscard]] bool rejoin(unsigned worker) noexcept;
+    // S5, after sleep_in_seat().
+    enum class rejoined : std::uint8_t {
+        picked,     // not by itself: the token is there, or will be
+        searching,  // and must end that search (IDLE7)
+        running,
+    };
+    [[nodiscard]] rejoined rejoin(unsigned worker) noexcept;
+
+    // P2 of a worker for the only task that is ready there. False when it must go on to P3 (IDLE7).
+    [[nodiscard]] bool rely_on_standby() noexcept;
+    // S6, and its fence. Whether the worker has been relied on: it looks then, and stands by still.
+    [[nodiscard]] bool go_on_standing_by(unsigned worker) noexcept;
+
     // P2 and P3. The worker to unpark, if one is needed; it counts as awake and searching from now on.
     [[nodiscard]] std::optional<unsigned> pick() noexcept;
     // A worker to unpark whatever the others do; none when nobody sleeps. For the end of the workers.
     [[nodiscard]] std::optional<unsigned> pick_any() noexcept;
 
 private:
-    [[nodiscard]] bool count_asleep(bool searching) noexcept;  // with the lock held; whether it was the last one awake
-    void fence_of_sleeper(bool last) noexcept;
+    // With the lock held; whether it was the last one awake.
+    [[nodiscard]] bool count_asleep(unsigned worker, bool searching) noexcept;
+    bool fence_of_sleeper(sync::lock lock, unsigned worker, bool last) noexcept;  // whether the worker stands by
+    // With the lock held; IDLE3, IDLE7. Whether others have relied on it.
+    bool count_awake(unsigned worker, bool searching) noexcept;
     std::optional<unsigned> pop_sleeper() noexcept;       // with the lock held
     [[nodiscard]] bool all_are_counted() const noexcept;  // IDLE3, with the lock held
 
     alignas(sync::cache_line) sync::mutex mutex_;
-    std::vector<unsigned> sleepers_;   // but for the one in the poller's seat
-    std::optional<unsigned> in_seat_;  // IDLE6
+    std::vector<unsigned> sleepers_;      // but for the one in the poller's seat
+    std::optional<unsigned> in_seat_;     // IDLE6
+    std::optional<unsigned> on_standby_;  // IDLE7; one of the above
 };
 
 }  // namespace brigade::detail

@@ -56,6 +56,7 @@ void worker::resume(std::coroutine_handle<> handle) {
 }
 
 void* worker::find_work() noexcept {
+    with_lone_task_.ends();
     for (;;) {
         ++turn_;
         if (home_.current_phase() == scheduler::phase::leaving) {
@@ -181,130 +182,23 @@ void worker::stop_searching() noexcept {
     }
 }
 
-void worker::sleep() noexcept {
-    sync::invariant("WRK2", [this] { return next_ == nullptr && !transfer_; });
-    ++parked_;
-    take_seat();
-    const bool searching = std::exchange(searching_, false);
-    if (seat_ != nullptr) {
-        home_.idlers().sleep_in_seat(index_, searching);
-    } else {
-        home_.idlers().sleep(index_, searching);
-    }
-    // S2: everything, once more, now that producers can see the sleeper.
-    const bool found = home_.has_visible_work();
-    if (home_.current_phase() != scheduler::phase::running) {
-        home_.wake_any();  // SCH2
-    }
-    searching_ = true;  // IDLE3
-    if (seat_ == nullptr) {
-        if (found) {
-            home_.wake_one();
-        }
-        wait_until_woken();
-    } else if (found && home_.idlers().pick_itself(index_)) {
-        std::exchange(seat_, nullptr)->seat().leave(false);
-    } else {
-        wait_until_woken();
-        get_up_from_seat();
-    }
-}
-
-void worker::take_seat() noexcept {
-    if (std::exchange(measures_, false)) {
-        stays_away_long_ = sync::clock::now() - left_ > sync::sizes::long_stay;  // WRK4
-    }
-    event_source* const events = home_.events();
-    if (events != nullptr && events->seat().try_take()) {
-        seat_ = events;
-    }
-}
-
-void worker::wait_until_woken() noexcept {
-    if (woken_while_giving_back_memory()) {
-        return;
-    }
-    process_frame_pool().unwatch();
-    while (!rest(event_source::no_limit)) {
-    }
-    process_frame_pool().watch();
-}
-
-bool worker::woken_while_giving_back_memory() noexcept {
-    const bool frames_in_excess = settle_frames();
-    if (!frames_in_excess && !ready_.is_large() && !forked_.is_large()) {
-        return false;
-    }
-    const sync::clock::time_point until = sync::clock::now() + frame_patience;
-    for (sync::clock::time_point now = until - frame_patience; now < until; now = sync::clock::now()) {
-        if (rest(until - now)) {
-            return true;
-        }
-    }
-    ready_.shrink();
-    forked_.shrink();
-    while (frames_in_excess && give_back_some_frames()) {
-        if (rest(std::chrono::nanoseconds(0))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Sleeps for `limit` at most. Whether there is a reason to get up. A token that comes to the seat stays.
-bool worker::rest(std::chrono::nanoseconds limit) noexcept {
-    if (seat_ != nullptr) {
-        if (!parker_.begin_polling()) {
-            return true;
-        }
-        events_found_ = seat_->wait(limit);
-        return parker_.end_polling() || events_found_;
-    }
-    if (limit != event_source::no_limit) {
-        return parker_.wait_for(limit);
-    }
-    parker_.wait();
-    return true;
-}
-
-void worker::get_up_from_seat() noexcept {
-    const bool picked = !home_.idlers().rejoin(index_);
-    searching_ = picked;
-    if (std::exchange(events_found_, false)) {
-        stop_searching();                     // who relies on it must not wait for stop callbacks
-        static_cast<void>(seat_->deliver());  // SEAT3
-        queue_what_was_handed_over();
-    }
-    const bool for_one_task = ready_.size() == 1;
-    if (for_one_task && ++sittings_ % measured_sitting == 0) {
-        measures_ = true;
-        left_ = sync::clock::now();
-    }
-    std::exchange(seat_, nullptr)->seat().leave(true);
-    if (picked) {
-        parker_.wait();
-    }
-    if (for_one_task && stays_away_long_) {
-        home_.wake_one();  // WRK4
-    }
-}
-
-// A stop callback may have resumed a coroutine by hand, which ended: what follows it is in the slot, outside resume().
-void worker::queue_what_was_handed_over() noexcept {
-    if (transfer_) [[unlikely]] {
-        displaced_.push_back(std::exchange(transfer_, nullptr));
-    }
-    for (; !displaced_.empty(); displaced_.pop_back()) {
-        push_ready(displaced_.back());
-    }
-}
-
 void worker::push_ready(std::coroutine_handle<> handle) {
     ready_.push(handle.address());
+    const std::size_t ready = ready_.size();
     // What is delivered in the seat first runs here, next.
-    if (seat_ == nullptr || ready_.size() == 2) {
+    if (seat_ != nullptr ? ready == 2 : ready > 1) {
+        home_.wake_one();
+    } else if (seat_ == nullptr && home_.idlers().needs_waking()) {
+        wake_for_lone_task();
+    }
+}
+
+// WRK5
+void worker::wake_for_lone_task() noexcept {
+    if (with_lone_task_.was_long() || !home_.idlers().rely_on_standby()) {
         home_.wake_one();
     }
+    with_lone_task_.begins();  // without the wake-up, which may be the longest part
 }
 
 void worker::push_next(std::coroutine_handle<> handle) {

@@ -75,7 +75,7 @@ MODEL(idle_model, who_holds_the_seat_gets_up_by_itself_or_is_picked) {
     bool rejoined = false;
     {
         const model_thread producer([&] { picked = w.idlers.pick(); });
-        rejoined = w.idlers.rejoin(0);
+        rejoined = w.idlers.rejoin(0) != idle::rejoined::picked;
     }
     require(rejoined != picked.has_value(), "IDLE3: exactly one counts it as awake");
     require(w.idlers.start_searching() == rejoined, "and who picks it counts it as searching");

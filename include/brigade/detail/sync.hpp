@@ -78,9 +78,11 @@ struct sizes {
     static constexpr std::size_t registry_shards = 16;
     static constexpr std::chrono::nanoseconds fork_patience{10'000};    // that ready tasks have with one that forks
     static constexpr std::chrono::nanoseconds watch_period{1'000'000};  // between two looks at the poller's seat
-    static constexpr std::chrono::nanoseconds long_stay{30'000};  // away from the seat: another may come meanwhile
-    static constexpr unsigned measured_sitting = 7;               // one in so many
-    static constexpr std::size_t frame_page = 64 * 1024;          // bytes; a power of two
+    static constexpr std::chrono::nanoseconds long_stay{30'000};   // away from the seat: another may come meanwhile
+    static constexpr unsigned measured_sitting = 7;                // one in so many
+    static constexpr unsigned measured_lone = 31;                  // the same of tasks that are ready alone
+    static constexpr std::chrono::nanoseconds standby{5'000'000};  // of who has just gone to sleep
+    static constexpr std::size_t frame_page = 64 * 1024;           // bytes; a power of two
     static constexpr std::size_t frame_magazine = 32;    // frames that move together between a thread and a page
     static constexpr std::size_t frame_pages_kept = 32;  // unused pages that stay for the next burst
 };

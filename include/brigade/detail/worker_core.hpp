@@ -34,10 +34,12 @@ public:
     }
 
 protected:
-    // Bits 0-31: searching; bits 32-63: awake.
+    // Bits 0-29: searching; 30: somebody stands by; 31: and has been relied on; 32-63: awake.
     static constexpr std::uint64_t one_searching = 1;
+    static constexpr std::uint64_t one_stands_by = std::uint64_t{1} << 30;
+    static constexpr std::uint64_t is_relied_on = std::uint64_t{1} << 31;
     static constexpr std::uint64_t one_awake = std::uint64_t{1} << 32;
-    static constexpr std::uint64_t searching(std::uint64_t word) noexcept { return word & 0xffff'ffff; }
+    static constexpr std::uint64_t searching(std::uint64_t word) noexcept { return word & (one_stands_by - 1); }
     static constexpr std::uint64_t awake(std::uint64_t word) noexcept { return word >> 32; }
 
     [[nodiscard]] bool needs_waking(std::uint64_t word) const noexcept {

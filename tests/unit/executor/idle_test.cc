@@ -68,6 +68,36 @@ TEST(idle, lets_at_most_half_of_the_workers_search) {
     }
 }
 
+TEST(idle, lets_one_stand_by_while_others_are_awake) {
+    idle workers(3);
+    EXPECT_TRUE(workers.sleep(0, false));
+    EXPECT_FALSE(workers.sleep(1, false));
+    EXPECT_FALSE(workers.sleep(2, false));
+    EXPECT_FALSE(workers.go_on_standing_by(0));  // nobody has relied on it
+}
+
+TEST(idle, lets_a_worker_rely_on_who_stands_by) {
+    idle workers(3);
+    EXPECT_TRUE(workers.rely_on_standby());  // all are awake: nobody need be woken
+    workers.sleep(0, false);
+    EXPECT_TRUE(workers.rely_on_standby());
+    EXPECT_TRUE(workers.rely_on_standby());
+    EXPECT_TRUE(workers.go_on_standing_by(0));
+    EXPECT_FALSE(workers.go_on_standing_by(0));
+    EXPECT_FALSE(workers.rely_on_standby());
+    EXPECT_EQ(workers.pick(), 0U);
+}
+
+TEST(idle, gives_the_place_of_who_stood_by_to_who_sleeps_next) {
+    idle workers(3);
+    workers.sleep(0, false);
+    EXPECT_EQ(workers.pick(), 0U);
+    EXPECT_TRUE(workers.sleep_in_seat(1, false));
+    EXPECT_FALSE(workers.sleep(0, true));
+    EXPECT_EQ(workers.rejoin(1), idle::rejoined::running);
+    EXPECT_TRUE(workers.sleep(1, false));
+}
+
 TEST(idle, wakes_anyone_for_the_end) {
     idle workers(3);
     for (unsigned w = 0; w < 3; ++w) {

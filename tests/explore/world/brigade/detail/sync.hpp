@@ -301,6 +301,8 @@ struct sizes {
     static constexpr std::chrono::nanoseconds watch_period{1};
     static constexpr std::chrono::nanoseconds long_stay{0};
     static constexpr unsigned measured_sitting = 1;
+    static constexpr unsigned measured_lone = 1;
+    static constexpr std::chrono::nanoseconds standby{1};
     static constexpr std::size_t frame_page = 2048;
     static constexpr std::size_t frame_magazine = 2;
     static constexpr std::size_t frame_pages_kept = 1;

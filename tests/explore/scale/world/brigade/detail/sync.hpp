@@ -262,6 +262,8 @@ struct sizes {
     static constexpr std::chrono::nanoseconds watch_period{1'000'000};
     static constexpr std::chrono::nanoseconds long_stay{30'000};
     static constexpr unsigned measured_sitting = 7;
+    static constexpr unsigned measured_lone = 31;
+    static constexpr std::chrono::nanoseconds standby{5'000'000};
     static constexpr std::size_t frame_page = 64 * 1024;
     static constexpr std::size_t frame_magazine = 32;
     static constexpr std::size_t frame_pages_kept = 32;
