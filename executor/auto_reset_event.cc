@@ -97,8 +97,8 @@ bool auto_reset_event::enter(detail::event_waiter& w) noexcept {
 
 bool auto_reset_event::withdraw(detail::event_waiter& w) noexcept {
     void* seen = &w;
-    // Relaxed: who withdraws a waiter knows all of it, by the stop_source's lock or as its owner.
-    if (word_.compare_exchange_strong(seen, nullptr, std::memory_order_relaxed)) {
+    // pairs: the release in enter(): the waiter is complete.
+    if (word_.compare_exchange_strong(seen, nullptr, std::memory_order_acquire, std::memory_order_relaxed)) {
         return true;
     }
     if (seen != &several_mark) {
@@ -140,31 +140,21 @@ void auto_reset_event::remove(detail::event_waiter& w) noexcept {
 namespace detail {
 
 event_waiter::arrival event_waiter::arrive(const waiter& self, stop_source* stop) noexcept {
-    if (stop != nullptr && stop->stop_requested()) {
-        stopped_ = true;
-        return arrival::goes_on;
-    }
     self_ = self;
-    if (!event_.enter(*this)) {
-        return arrival::takes_permit;
-    }
-    if (!on_stop_.attach(stop) && event_.withdraw(*this)) {
+    if (!on_stop_.attach(stop)) {
         stopped_ = true;
         return arrival::goes_on;
     }
-    suspended_ = true;
-    // pairs: become_woken(): acquire for what was done before the set(), release for this waiter. EVT4.
-    const phase before = phase_.exchange(phase::suspended, std::memory_order_acq_rel);
-    return before == phase::woken ? arrival::goes_on : arrival::waits;
-}
-
-void event_waiter::keep_permit() noexcept {
-    suspended_ = true;
-    phase_.store(phase::woken, std::memory_order_relaxed);  // for give_up(), in the same task
+    arrived_ = true;
+    if (event_.enter(*this)) {
+        return arrival::waits;
+    }
+    let_go_.store(true, std::memory_order_relaxed);  // the permit carries what there is to see
+    return arrival::takes_permit;
 }
 
 bool event_waiter::finish() noexcept {
-    suspended_ = false;
+    arrived_ = false;
     on_stop_.detach();
     return !stopped_;
 }
@@ -172,24 +162,9 @@ bool event_waiter::finish() noexcept {
 void event_waiter::wake() noexcept {
     const waiter woken = self_;
     const resumption resume = resume_;
-    const scheduler_hold hold(woken.home);  // EVT6
-    if (become_woken()) {
-        resume(woken);
-    }
-}
-
-bool event_waiter::become_woken() noexcept {
-    // pairs: the exchange in arrive(): the await has come to its end.
-    phase before = phase_.load(std::memory_order_acquire);
-    if (before == phase::suspended) {
-        // Nobody else changes it any more. A store costs less than an exchange.
-        phase_.store(phase::woken, std::memory_order_release);  // pairs: the load in give_up(). EVT4.
-        return true;
-    }
-    // pairs: the exchange in arrive(), as it says; and release for the load in give_up(). EVT4.
-    before = phase_.exchange(phase::woken, std::memory_order_acq_rel);
-    sync::invariant("EVT2", [before] { return before != phase::woken; });
-    return before == phase::suspended;
+    const scheduler_hold hold(woken.home);           // EVT6
+    let_go_.store(true, std::memory_order_release);  // pairs: the load in give_up(). EVT4.
+    resume(woken);
 }
 
 void event_waiter::give_up() noexcept {
@@ -197,8 +172,8 @@ void event_waiter::give_up() noexcept {
     if (stopped_ || event_.withdraw(*this)) {
         return;
     }
-    // pairs: the store or the exchange in become_woken(). EVT4.
-    while (phase_.load(std::memory_order_acquire) != phase::woken) {
+    // pairs: the store in wake(). EVT4.
+    while (!let_go_.load(std::memory_order_acquire)) {
         sync::yield_thread();
     }
     event_.set();
@@ -206,9 +181,13 @@ void event_waiter::give_up() noexcept {
 
 void event_waiter::stop_wait(stop_hook& hook) noexcept {
     event_waiter& self = static_cast<stop_reaction&>(hook).waiting;
-    if (self.event_.withdraw(self)) {
-        self.stopped_ = true;
-        self.wake();
+    while (!self.let_go_.load(std::memory_order_relaxed)) {  // it carries nothing to this thread
+        if (self.event_.withdraw(self)) {
+            self.stopped_ = true;
+            self.wake();
+            return;
+        }
+        sync::yield_thread();  // it is about to be published, or to be let go
     }
 }
 
@@ -226,7 +205,6 @@ bool event_awaiter::suspend(std::coroutine_handle<> handle, stop_source* stop) n
     if (consume_budget()) {
         return false;
     }
-    keep_permit();
     post_yielded(handle);
     return true;
 }

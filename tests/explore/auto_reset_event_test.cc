@@ -105,6 +105,17 @@ MODEL(auto_reset_event_model, a_reset_against_a_set_and_a_wait) {
     require(w.go_on(), "EVT1");
 }
 
+MODEL(auto_reset_event_model, who_is_stopped_as_it_arrives_goes_on_elsewhere) {
+    auto_reset_event event;
+    stop_source stop;
+    hand_run_wait w(event, &stop);
+    const model_thread arriving([&] { w.arrive_and_leave(); });
+    stop.request_stop();
+    if (w.times_resumed() == 1) {  // and has not been stopped before it began
+        require(!w.go_on(), "EVT2: without a permit");
+    }
+}
+
 MODEL(auto_reset_event_model, two_waits_on_two_threads_and_one_set) {
     auto_reset_event event;
     std::array<std::optional<hand_run_wait>, 2> waits;

@@ -12,6 +12,9 @@
 namespace explore {
 
 using thread_set = std::uint32_t;  // bit i: thread i
+constexpr thread_set one(unsigned thread) noexcept {
+    return thread_set{1} << thread;
+}
 
 enum class choice_kind : std::uint8_t {
     value,     // which store a load reads, where a store stands; 0 is the newest

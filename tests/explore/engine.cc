@@ -35,10 +35,6 @@ struct engine::fibers {
 
 namespace {
 
-constexpr thread_set one(unsigned thread) noexcept {
-    return thread_set{1} << thread;
-}
-
 [[noreturn]] void on_terminate() {
     engine::in_model = false;
     std::string message = "std::terminate was called";
@@ -247,15 +243,13 @@ void engine::wake_early(model_thread& t) {
 
 thread_choice engine::who_can() const {
     thread_choice c{.enabled = 0, .unforced = 0, .previous = current_, .previous_can = false};
-    thread_set yielded = 0;
     thread_set earliest = 0;
     std::int64_t deadline = never;
     for (unsigned i = 0; i < thread_count_; ++i) {
         const model_thread& t = threads_[i];
-        if (t.state == waiting::nothing) {
-            (t.yielded ? yielded : c.enabled) |= one(i);
-        } else if ((t.state == waiting::lock && !static_cast<const sync_object*>(t.waits_for)->held) ||
-                   (t.state == waiting::thread && threads_[t.joins].state == waiting::ended)) {
+        if (t.state == waiting::nothing ||
+            (t.state == waiting::lock && !static_cast<const sync_object*>(t.waits_for)->held) ||
+            (t.state == waiting::thread && threads_[t.joins].state == waiting::ended)) {
             c.enabled |= one(i);
         } else if (may_be_woken_early(t)) {
             c.unforced |= one(i);
@@ -264,8 +258,12 @@ thread_choice engine::who_can() const {
             earliest = one(i);
         }
     }
-    if (c.enabled == 0) {
-        c.enabled = yielded;
+    thread_set yielding = 0;
+    for (unsigned i = 0; i < thread_count_; ++i) {
+        yielding |= (threads_[i].yields_to & c.enabled) != 0 ? one(i) : 0;
+    }
+    if ((c.enabled & ~yielding) != 0) {
+        c.enabled &= ~yielding;
     }
     if (c.enabled == 0 && c.unforced == 0) {
         c.unforced = earliest;  // ENG2: the time limit has come
@@ -309,11 +307,9 @@ void engine::step(operation what, unsigned number, const std::source_location& w
     }
     model_thread& self = threads_[current_];
     self.where = where;
-    pass_on(!self.yielded);
+    pass_on(self.yields_to == 0);
     for (model_thread& t : threads_) {
-        if (&t != &self) {
-            t.yielded = false;
-        }
+        t.yields_to &= ~one(current_);
     }
     dependence_->begin_step(current_, decided_at_);
     trace_.push_back({.thread = current_, .what = what, .object = number, .where = where});

@@ -97,6 +97,7 @@ public:
 
     unsigned start_thread(std::function<void()> body, const std::source_location& where);
     void join_thread(unsigned thread, const std::source_location& where);
+    // Lets each other thread that can go on make a step first: so threads that wait in loops keep nobody out.
     void yield(const std::source_location& where);
     // Whether something that may fail for no reason does so now.
     [[nodiscard]] bool fails_spuriously(const std::source_location& where);
@@ -150,7 +151,7 @@ private:
     enum class waiting : std::uint8_t { nothing, unstarted, lock, futex, condition, thread, ended };
     struct model_thread {
         waiting state = waiting::unstarted;
-        bool yielded = false;
+        thread_set yields_to = 0;  // those that have not made a step since it yielded
         bool timed_out = false;
         const void* waits_for = nullptr;
         unsigned joins = 0;

@@ -300,5 +300,19 @@ TEST(explorer_livelock, is_found) {
         s);
 }
 
+TEST(explorer_livelock, is_none_where_two_threads_yield_until_a_third_has_come) {
+    expect_none([] {
+        atomic<int> a(0);
+        const auto wait = [&] {
+            while (a.load(relaxed) == 0) {
+                sync::yield_thread();
+            }
+        };
+        const model_thread second(wait);
+        const model_thread third([&] { a.store(1, relaxed); });
+        wait();
+    });
+}
+
 }  // namespace
 }  // namespace explore

@@ -20,10 +20,6 @@ namespace explore {
 
 namespace {
 
-constexpr thread_set one(unsigned thread) noexcept {
-    return thread_set{1} << thread;
-}
-
 class exhaustive final : public choices {
 public:
     exhaustive(unsigned preemptions, std::uint64_t limit, bool reduce)

@@ -301,9 +301,9 @@ void engine::join_thread(unsigned thread, const std::source_location& where) {
 
 void engine::yield(const std::source_location& where) {
     const outside_model outside;
-    threads_[current_].yielded = true;
+    threads_[current_].yields_to = ~one(current_);
     step(operation::yield, 0, where);
-    threads_[current_].yielded = false;
+    threads_[current_].yields_to = 0;
 }
 
 void* engine::process_wide(const void* key, void* (*make)(), void (*destroy)(void*)) {

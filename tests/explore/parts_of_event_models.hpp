@@ -34,6 +34,12 @@ public:
         suspended_ = how == event_waiter::arrival::waits;
         return suspended_;
     }
+    // As arrive(), for a task that may go on elsewhere before this returns.
+    void arrive_and_leave() {
+        suspended_ = true;
+        static_cast<void>(
+            waiter_->arrive({.handle = std::coroutine_handle<>::from_address(this), .home = home_}, stop_));
+    }
     // The waiter is gone once the task goes on. Gives whether it has got a permit.
     bool go_on() {
         if (suspended_) {
@@ -48,8 +54,6 @@ public:
         arrive();
         return go_on();
     }
-    // It has found the permit there, and yields with it.
-    void yield() { waiter_->keep_permit(); }
     // The task is destroyed where it waits.
     void destroy() { waiter_.reset(); }
     // After all threads have gone that could do so.
