@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <brigade/brigade.hpp>
 
@@ -188,6 +189,18 @@ task<workloads::knapsack_result> knapsack(workloads::knapsack_node node) {
     co_return taken + skipped;
 }
 
+task<> mark(unsigned char& own) {
+    workloads::many_children::mark(own);
+    co_return;
+}
+
+task<> mark_all(std::vector<unsigned char>& marks) {
+    for (unsigned char& own : marks) {
+        co_await fork(mark(own));
+    }
+    co_await join();
+}
+
 class brigade_runtime {
 public:
     static constexpr std::string_view name = "brigade";
@@ -211,6 +224,7 @@ public:
     workloads::knapsack_result knapsack(const workloads::knapsack_node& root) {
         return executor_.block_on(::knapsack, root);
     }
+    void mark_all(std::vector<unsigned char>& marks) { executor_.block_on(::mark_all(marks)); }
 
 private:
     brigade::executor executor_;

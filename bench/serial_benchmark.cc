@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bench/workloads/fork_join.hpp"
 
@@ -29,6 +30,11 @@ public:
     void strassen(const workloads::strassen_block& block) { workloads::strassen::serial(block); }
     workloads::knapsack_result knapsack(const workloads::knapsack_node& root) {
         return workloads::knapsack::serial(root);
+    }
+    void mark_all(std::vector<unsigned char>& marks) {
+        for (unsigned char& own : marks) {
+            workloads::many_children::mark(own);
+        }
     }
 };
 

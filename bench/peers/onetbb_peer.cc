@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_invoke.h>
@@ -170,6 +171,14 @@ workloads::knapsack_result knapsack(const workloads::knapsack_node& node) {
     return taken + skipped;
 }
 
+void mark_all(std::vector<unsigned char>& marks) {
+    tbb::task_group group;
+    for (unsigned char& own : marks) {
+        group.run([&own] { workloads::many_children::mark(own); });
+    }
+    group.wait();
+}
+
 class onetbb {
 public:
     static constexpr std::string_view name = "onetbb";
@@ -205,6 +214,9 @@ public:
     }
     workloads::knapsack_result knapsack(const workloads::knapsack_node& root) {
         return arena_.execute([&root] { return ::knapsack(root); });
+    }
+    void mark_all(std::vector<unsigned char>& marks) {
+        arena_.execute([&marks] { ::mark_all(marks); });
     }
 
 private:

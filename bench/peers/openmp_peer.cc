@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bench/workloads/fork_join.hpp"
 
@@ -179,6 +180,15 @@ workloads::knapsack_result knapsack(const workloads::knapsack_node& node) {
     return taken + skipped;
 }
 
+void mark_all(std::vector<unsigned char>& marks) {
+#pragma omp taskgroup
+    for (unsigned char& own : marks) {
+        unsigned char* const mark = &own;
+#pragma omp task firstprivate(mark)
+        workloads::many_children::mark(*mark);
+    }
+}
+
 class openmp {
     template <class F>
     auto in_parallel(F function) const {
@@ -222,6 +232,9 @@ public:
     }
     workloads::knapsack_result knapsack(const workloads::knapsack_node& root) {
         return in_parallel([&root] { return ::knapsack(root); });
+    }
+    void mark_all(std::vector<unsigned char>& marks) {
+        in_parallel([&marks] { return ::mark_all(marks), 0; });
     }
 
 private:

@@ -5,6 +5,7 @@
 #include "bench/workloads/fib.hpp"
 #include "bench/workloads/integrate.hpp"
 #include "bench/workloads/knapsack.hpp"
+#include "bench/workloads/many_children.hpp"
 #include "bench/workloads/matmul.hpp"
 #include "bench/workloads/nqueens.hpp"
 #include "bench/workloads/program.hpp"
@@ -14,6 +15,6 @@
 
 namespace workloads {
 
-using fork_join_suite = suite<fib, skynet, nqueens, matmul, uts, integrate, cilksort, strassen, knapsack>;
+using fork_join_suite = suite<fib, skynet, nqueens, matmul, uts, integrate, cilksort, strassen, knapsack, many_children>;
 
 }  // namespace workloads

@@ -158,6 +158,19 @@ fn knapsack(items: &Items, next: usize, left: i32, value: i32) -> (u32, u32) {
     (taken.0.max(skipped.0), taken.1 + skipped.1 + 1)
 }
 
+#[inline(never)]
+fn mark(own: &mut u8) {
+    *own = 1;
+}
+
+fn mark_all(marks: &mut [u8]) {
+    rayon::scope(|scope| {
+        for own in marks {
+            scope.spawn(move |_| mark(own));
+        }
+    });
+}
+
 fn work<'a>(name: &'static str, small: usize, prepare: impl Fn(usize) -> Run<'a> + 'a) -> Work<'a> {
     Work { name, small, largest: 0, reason: "", repeatable: false, prepare: Box::new(prepare) }
 }
@@ -202,6 +215,17 @@ fn main() {
                 is(best as f64 * (1u64 << 32) as f64 + nodes as f64, nodes as f64)
             })
         }),
+        Work {
+            repeatable: true,
+            ..work("many_children", 1_000, |size| {
+                let mut marks = vec![0; size];
+                Box::new(move || {
+                    marks.fill(0);
+                    mark_all(&mut marks);
+                    is(marks.iter().filter(|&&m| m == 1).count() as f64, size as f64)
+                })
+            })
+        },
     ];
     // The work itself runs on a thread of the pool.
     let in_pool = works.map(|w| {
