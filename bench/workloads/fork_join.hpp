@@ -15,6 +15,7 @@
 
 namespace workloads {
 
-using fork_join_suite = suite<fib, skynet, nqueens, matmul, uts, integrate, cilksort, strassen, knapsack, many_children>;
+using fork_join_suite =
+    suite<fib, skynet, nqueens, matmul, uts, integrate, cilksort, strassen, knapsack, many_children>;
 
 }  // namespace workloads
