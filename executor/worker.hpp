@@ -4,10 +4,13 @@
 // that have forked stand in `forked_`, last in, first out, so that a computation is worked off depth first; thieves
 // take the oldest, which stands for the most work. A task that hands its result to a waiter and ends puts the waiter
 // into `next_`.
-//   1. The injection queue: before each task, this worker's share of it goes to the end of ready_. So a task that was
-//      woken from outside waits for those that were ready before it, and for no others. When there is nothing, this
-//      costs a load. Beyond `ready_enough` tasks it takes one, every other time: however fast others inject, ready_
-//      stays within a multiple of what its own tasks need, and their turn comes.
+//   1. The injection queue: before a task, this worker's share of it goes to the end of ready_. So a task that was
+//      woken from outside waits for those that were ready before it. When there is nothing, this costs a load. Before
+//      each task while fewer than eight are ready, and then less often, before every fourth to eighth part of those
+//      that are ready, or every 16th: so it hardly waits longer, as all of those come first anyway, and a look is what
+//      costs most when another thread injects at the same time. Beyond `ready_enough` tasks it takes one for every
+//      other turn: however fast others inject, ready_ stays within a multiple of what its own tasks need, and their
+//      turn comes.
 //   2. next_, at most `most_next_in_a_row` times in a row: two tasks that wake each other must not keep the rest out.
 //   3. ready_, and every `forked_turn`-th time forked_ before it, so that neither starves the other.
 //   4. Others' queues, half of what stands ready there, beginning at a random victim.
