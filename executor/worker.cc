@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <utility>
 
 #include <brigade/detail/promise.hpp>
@@ -104,20 +103,19 @@ void* worker::take_local() noexcept {
 }
 
 void worker::pull_injected() noexcept {
-    constexpr std::size_t most_turns = 16;
-    const std::size_t ready = ready_.size();
     // Each look takes the count's cache line from those who inject, and they take it back.
-    const std::size_t turns_to_a_look = std::clamp<std::size_t>(std::bit_floor(ready) / 4, 1, most_turns);
-    if ((turn_ & (turns_to_a_look - 1)) != 0) {
+    constexpr unsigned look_turn = 8;
+    if (turn_ % look_turn != 0 && ready_.size() >= sync::sizes::ready_many) {
         return;
     }
     const std::size_t waiting = home_.injected().size();
     if (waiting == 0) {
         return;
     }
+    const std::size_t ready = ready_.size();
     std::array<void*, largest_batch> batch;
     const std::size_t share = waiting / home_.worker_count() + 1;
-    const std::size_t room = ready < ready_enough ? ready_enough - ready : (turns_to_a_look + 1) / 2;
+    const std::size_t room = ready < ready_enough ? ready_enough - ready : look_turn / 2;
     const std::size_t taken = home_.injected().take(batch.data(), std::min({share, room, batch.size()}));
     injected_ += taken;
     for (std::size_t i = 0; i < taken; ++i) {

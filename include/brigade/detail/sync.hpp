@@ -74,7 +74,8 @@ struct sizes {
     static constexpr std::size_t first_ring = 256;    // slots of a queue at first
     static constexpr std::size_t kept_ring = 4096;    // slots that a queue may have when its worker rests
     static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
-    static constexpr std::size_t ready_enough = 256;  // tasks of a worker beyond which it injects reluctantly
+    static constexpr std::size_t ready_many = 32;     // tasks of a worker with which it looks for injected ones rarely
+    static constexpr std::size_t ready_enough = 256;  // and beyond which it injects reluctantly
     static constexpr std::size_t registry_shards = 16;
     static constexpr unsigned shard_turn = 32;  // entries in a row that an outside thread adds to one shard
     static constexpr std::chrono::nanoseconds fork_patience{10'000};    // that ready tasks have with one that forks

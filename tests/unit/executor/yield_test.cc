@@ -131,7 +131,7 @@ TEST_F(yield_test, runs_yielding_tasks_although_other_threads_spawn_for_ever) {
     }
 }
 
-// The more tasks are ready, the less often a worker looks for those that other threads spawn.
+// With many ready tasks a worker looks less often for those that other threads spawn.
 TEST_F(yield_test, runs_a_task_from_another_thread_hardly_later_than_after_those_that_were_ready) {
     for (const int yielders : {1, 7, 8, 15, 16, 40, 64, 200, 1000}) {
         executor_.block_on([&]() -> task<> {

@@ -295,6 +295,7 @@ struct sizes {
     static constexpr std::size_t first_ring = 2;
     static constexpr std::size_t kept_ring = 1;
     static constexpr std::size_t batch = 2;
+    static constexpr std::size_t ready_many = 2;
     static constexpr std::size_t ready_enough = 4;
     static constexpr std::size_t registry_shards = 2;
     static constexpr unsigned shard_turn = 1;

@@ -260,6 +260,7 @@ struct sizes {
     static constexpr std::size_t first_ring = 256;
     static constexpr std::size_t kept_ring = 4096;
     static constexpr std::size_t batch = 32;
+    static constexpr std::size_t ready_many = 32;
     static constexpr std::size_t ready_enough = 256;
     static constexpr std::size_t registry_shards = 16;
     static constexpr unsigned shard_turn = 32;
