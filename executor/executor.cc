@@ -227,7 +227,7 @@ void executor::launch(detail::spawn_state& state, std::coroutine_handle<> handle
     if (!parts_->registry.add(state)) {
         refuse(*this, state);
     }
-    parts_->workers.post(handle);
+    parts_->workers.start(handle);
 }
 
 void executor::submit(detail::spawn_state& state, detail::blocking_job_base& job) {

@@ -91,10 +91,14 @@ worker* scheduler::local_worker() const noexcept {
 }
 
 void scheduler::inject(std::coroutine_handle<> handle) noexcept {
-    hold();  // before the task can run and end; ordered by the release of the push
     injected_.push(handle.address());
     sync::full_fence();  // pairs: both fences in idle::sleep(), IDLE1 and IDLE5
     wake_one();
+}
+
+void scheduler::hold_and_inject(std::coroutine_handle<> handle) noexcept {
+    hold();  // before the task can run and end; ordered by the release of the push
+    inject(handle);
     let_go();
 }
 
@@ -102,13 +106,21 @@ void scheduler::post(std::coroutine_handle<> handle) noexcept {
     if (worker* const w = local_worker()) {
         w->push_ready(handle);
     } else {
-        inject(handle);
+        hold_and_inject(handle);
     }
 }
 
 void scheduler::post_next(std::coroutine_handle<> handle) noexcept {
     if (worker* const w = local_worker()) {
         w->push_next(handle);
+    } else {
+        hold_and_inject(handle);
+    }
+}
+
+void scheduler::start(std::coroutine_handle<> handle) noexcept {
+    if (worker* const w = local_worker()) {
+        w->push_ready(handle);
     } else {
         inject(handle);
     }

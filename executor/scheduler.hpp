@@ -4,6 +4,7 @@
 // `leaving` it leaves when the coroutine that it runs has returned to it. The threads are joined. Last the destructor
 // waits for threads of other executors that hold it: that are still inside post(), while the task that they posted,
 // which may have been the last, has ended; or about to post one that has been destroyed meanwhile (scheduler_hold).
+// Who spawns a task from outside keeps the executor itself, and spares the two read-modify-writes (start()).
 //   SCH1  The phase only grows. A worker looks at it before it takes a coroutine (leaving) and, with nothing to run,
 //         before it sleeps and after it has entered the stack of sleepers (draining).
 //   SCH2  The phase carries nothing: who sees it leaves and touches nothing that others wrote; joining orders the rest.
@@ -56,6 +57,8 @@ public:
     // Any thread. Never fails: memory exhaustion terminates, as a task that was woken must not be lost.
     void post(std::coroutine_handle<> handle) noexcept;
     void post_next(std::coroutine_handle<> handle) noexcept;
+    // As post(), for a caller that keeps the executor until this returns.
+    void start(std::coroutine_handle<> handle) noexcept;
 
     // Wakes a worker for work that has been published, unless one is searching or all are awake. Workers; other threads
     // make a full fence before (IDLE5).
@@ -88,6 +91,7 @@ private:
     [[nodiscard]] worker* local_worker() const noexcept;
     void unpark(unsigned index) noexcept;
     void inject(std::coroutine_handle<> handle) noexcept;
+    void hold_and_inject(std::coroutine_handle<> handle) noexcept;
     void run_worker(unsigned index, const std::string& name);
 
     executor& owner_;
@@ -99,7 +103,8 @@ private:
     sync::condition_variable ended_;
     unsigned still_running_ = 0;  // under ended_mutex_
     alignas(sync::cache_line) sync::atomic<std::uint32_t> foreign_posts_{0};
-    std::vector<std::unique_ptr<worker>> workers_;
+    // Read for each task, so apart from what others write.
+    alignas(sync::cache_line) std::vector<std::unique_ptr<worker>> workers_;
     std::vector<sync::thread> threads_;
 };
 

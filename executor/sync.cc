@@ -77,6 +77,11 @@ unsigned this_thread_number() noexcept {
     return mine;
 }
 
+unsigned earlier_calls_of_this_thread() noexcept {
+    static constinit thread_local unsigned calls = 0;
+    return calls++;
+}
+
 namespace {
 
 // Destructors of keys run after those of thread-local objects, and again for what they themselves have set.

@@ -104,17 +104,19 @@ void* worker::take_local() noexcept {
 }
 
 void worker::pull_injected() noexcept {
+    // Each look takes the count's cache line from those who inject, and they take it back.
+    constexpr unsigned look_turn = 8;
+    if (turn_ % look_turn != 0 && ready_.size() >= sync::sizes::ready_many) {
+        return;
+    }
     const std::size_t waiting = home_.injected().size();
     if (waiting == 0) {
         return;
     }
     const std::size_t ready = ready_.size();
-    if (ready >= ready_enough && turn_ % 2 != 0) {
-        return;
-    }
     std::array<void*, largest_batch> batch;
     const std::size_t share = waiting / home_.worker_count() + 1;
-    const std::size_t room = ready < ready_enough ? ready_enough - ready : 1;
+    const std::size_t room = ready < ready_enough ? ready_enough - ready : look_turn / 2;
     const std::size_t taken = home_.injected().take(batch.data(), std::min({share, room, batch.size()}));
     injected_ += taken;
     for (std::size_t i = 0; i < taken; ++i) {

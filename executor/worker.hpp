@@ -4,18 +4,20 @@
 // that have forked stand in `forked_`, last in, first out, so that a computation is worked off depth first; thieves
 // take the oldest, which stands for the most work. A task that hands its result to a waiter and ends puts the waiter
 // into `next_`.
-//   1. The injection queue: before each task, this worker's share of it goes to the end of ready_. So a task that was
-//      woken from outside waits for those that were ready before it, and for no others. When there is nothing, this
-//      costs a load. Beyond `ready_enough` tasks it takes one, every other time: however fast others inject, ready_
-//      stays within a multiple of what its own tasks need, and their turn comes.
+//   1. The injection queue: before a task, this worker's share of it goes to the end of ready_. So a task that was
+//      woken from outside waits for those that were ready before it. When there is nothing, this costs a load. With
+//      `ready_many` tasks ready it looks before every eighth task only: that is hardly later, as all of those come
+//      first anyway, and a look is what costs most while another thread injects. Beyond `ready_enough` it takes four
+//      then: however fast others inject, ready_ stays within a multiple of what its own tasks need, and their turn
+//      comes.
 //   2. next_, at most `most_next_in_a_row` times in a row: two tasks that wake each other must not keep the rest out.
 //   3. ready_, and every `forked_turn`-th time forked_ before it, so that neither starves the other.
 //   4. Others' queues, half of what stands ready there, beginning at a random victim.
 //   5. Sleep, by the protocol in idle.hpp: in the poller's seat, if it is free (poller_seat.hpp), and else on a futex.
 //      What the one in the seat finds goes to the end of its own ready_, and runs there; another is woken when a second
 //      task comes, and wakes the next.
-// Rejected: looking at the injection queue only every so many tasks, as tokio and Go do. With tasks that compute for
-// ten milliseconds each, a connection that was ready waited for half a second.
+// Rejected: looking there only every so many tasks, however few are ready, as tokio and Go do. With tasks that compute
+// for ten milliseconds each, a connection that was ready waited for half a second.
 //
 // WRK1  Work that others could take while this worker runs a task has been announced (scheduler::wake_one), or a
 //       searching worker will come by, or it is one task that is due here in a moment (WRK5).

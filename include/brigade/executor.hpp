@@ -113,7 +113,8 @@ public:
     // cannot be started or pinned.
     explicit executor(executor_options options = {});
     // shutdown(), with executor_options::shutdown_deadline. On a thread of this executor it would wait for itself, so
-    // it reports and terminates. Handles may outlive the executor. Tasks of other executors must have left it.
+    // it reports and terminates. Handles may outlive the executor. Tasks of other executors must have left it, and
+    // calls of its functions by other threads must have returned: also a spawn() whose task has ended.
     ~executor();
     executor(const executor&) = delete;
     executor& operator=(const executor&) = delete;

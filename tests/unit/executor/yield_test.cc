@@ -131,6 +131,36 @@ TEST_F(yield_test, runs_yielding_tasks_although_other_threads_spawn_for_ever) {
     }
 }
 
+// With many ready tasks a worker looks less often for those that other threads spawn.
+TEST_F(yield_test, runs_a_task_from_another_thread_hardly_later_than_after_those_that_were_ready) {
+    for (const int yielders : {1, 7, 8, 15, 16, 40, 64, 200, 1000}) {
+        executor_.block_on([&]() -> task<> {
+            bool done = false;
+            int turns = 0;
+            std::vector<join_handle<>> handles;
+            for (int i = 0; i < yielders; ++i) {
+                handles.push_back(spawn(yield_until, std::ref(done), std::ref(turns)));
+            }
+            for (int i = 0; i < 20; ++i) {
+                co_await brigade::yield();
+            }
+            int turns_before_it = 0;
+            join_handle<> from_outside;
+            std::thread([&] {
+                from_outside = executor_.spawn([&]() -> task<> {
+                    turns_before_it = turns;
+                    co_return;
+                });
+            }).join();
+            const int turns_before = turns;
+            co_await from_outside;
+            EXPECT_LE(turns_before_it - turns_before, yielders + yielders / 4) << yielders << " yielders";
+            done = true;
+            co_await join_all(handles);
+        });
+    }
+}
+
 // A task that ends hands its worker to the one that joins it. A chain of such tasks must not keep a third out.
 TEST_F(yield_test, lets_others_run_between_tasks_that_wake_each_other) {
     executor_.block_on([]() -> task<> {

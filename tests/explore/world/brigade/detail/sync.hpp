@@ -295,8 +295,10 @@ struct sizes {
     static constexpr std::size_t first_ring = 2;
     static constexpr std::size_t kept_ring = 1;
     static constexpr std::size_t batch = 2;
+    static constexpr std::size_t ready_many = 2;
     static constexpr std::size_t ready_enough = 4;
     static constexpr std::size_t registry_shards = 2;
+    static constexpr unsigned shard_turn = 1;
     static constexpr std::chrono::nanoseconds fork_patience{0};
     static constexpr std::chrono::nanoseconds watch_period{1};
     static constexpr std::chrono::nanoseconds long_stay{0};
@@ -325,6 +327,10 @@ inline void yield_thread(std::source_location where = std::source_location::curr
 }
 [[nodiscard]] inline unsigned this_thread_number() noexcept {
     return engine::the().current();
+}
+// Threads share the few shards there are as it is.
+[[nodiscard]] inline unsigned earlier_calls_of_this_thread() noexcept {
+    return 0;
 }
 
 template <class T, T* Initial = nullptr>

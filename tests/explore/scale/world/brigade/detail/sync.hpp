@@ -138,6 +138,10 @@ inline void yield_thread() noexcept {
 [[nodiscard]] inline unsigned this_thread_number() noexcept {
     return machine::the().current();
 }
+// What is simulated here spawns from workers alone.
+[[nodiscard]] inline unsigned earlier_calls_of_this_thread() noexcept {
+    return 0;
+}
 
 // As glibc's: a futex that says free, held, or held with somebody asleep. Does not spin, and is not handed over.
 class mutex {
@@ -256,8 +260,10 @@ struct sizes {
     static constexpr std::size_t first_ring = 256;
     static constexpr std::size_t kept_ring = 4096;
     static constexpr std::size_t batch = 32;
+    static constexpr std::size_t ready_many = 32;
     static constexpr std::size_t ready_enough = 256;
     static constexpr std::size_t registry_shards = 16;
+    static constexpr unsigned shard_turn = 32;
     static constexpr std::chrono::nanoseconds fork_patience{10'000};
     static constexpr std::chrono::nanoseconds watch_period{1'000'000};
     static constexpr std::chrono::nanoseconds long_stay{30'000};
