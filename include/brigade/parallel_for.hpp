@@ -83,15 +83,18 @@ task<> for_each_in(View range, F body) {
 
 }  // namespace detail
 
-// Calls body(element) for each element.
+// Calls body(element) for each element, which it may change; so not for those of a std::vector<bool>, but by
+// std::as_const.
 template <parallel_range R, class F>
-    requires std::invocable<const std::decay_t<F>&, detail::element_of<R>>
+    requires std::invocable<const std::decay_t<F>&, detail::element_of<R>> &&
+             refers_to_separate_element<detail::element_of<R>>
 task<> parallel_for(R&& range, F&& body) {
     return detail::for_each_in<std::views::all_t<R>, std::decay_t<F>>(std::views::all(std::forward<R>(range)),
                                                                       std::forward<F>(body));
 }
 template <class I, class S, class F>
-    requires parallel_iterators<I, S> && std::invocable<const std::decay_t<F>&, std::iter_reference_t<I>>
+    requires parallel_iterators<I, S> && std::invocable<const std::decay_t<F>&, std::iter_reference_t<I>> &&
+             refers_to_separate_element<std::iter_reference_t<I>>
 task<> parallel_for(I first, S last, F&& body) {
     return parallel_for(std::ranges::subrange(std::move(first), std::move(last)), std::forward<F>(body));
 }

@@ -49,6 +49,10 @@ static_assert(!can_loop<std::initializer_list<int>, plain_body>);
 // A body of another argument; and one that would change itself, on several workers at once.
 static_assert(!can_loop<std::vector<std::string>&, plain_body>);
 static_assert(!can_loop<std::vector<int>&, decltype([n = 0](int) mutable { return ++n; })>);
+// Elements that share their bytes, with a body that may write to them; those of one that is const can only be read.
+static_assert(!can_loop<std::vector<bool>&, decltype([](auto&&) {})>);
+static_assert(!can_loop<std::vector<bool>::iterator, std::vector<bool>::iterator, decltype([](auto&&) {})>);
+static_assert(can_loop<const std::vector<bool>&, decltype([](bool) {})>);
 // A range that cannot be kept: neither copied nor moved, and about to go.
 static_assert(!can_loop<const std::vector<std::unique_ptr<int>>, decltype([](const std::unique_ptr<int>&) {})>);
 
