@@ -98,17 +98,20 @@ template <class I, class S, class F>
 task<> parallel_for(I first, S last, F&& body) {
     return parallel_for(std::ranges::subrange(std::move(first), std::move(last)), std::forward<F>(body));
 }
-// Calls body(i) for each index from `first` up to, and not including, `last`; the type of i is what both convert to.
+// Calls body(i) for each index from `first` up to, and not including, `last`; the type of i is what both convert to: a
+// char between two of them, an int between a char and a short, and never bool, which has no next value after true.
 // Throws std::invalid_argument when `first` has no place in it: -1 beside an unsigned `last`.
 template <std::integral I, std::integral L, class F>
-    requires std::invocable<const std::decay_t<F>&, std::common_type_t<I, L>>
+    requires std::weakly_incrementable<std::common_type_t<I, L>> &&
+             std::invocable<const std::decay_t<F>&, std::common_type_t<I, L>>
 task<> parallel_for(I first, L last, F&& body) {
     using index = std::common_type_t<I, L>;
-    if (!std::in_range<index>(first)) {
+    // Promoted, since std::cmp_less takes no characters.
+    if (std::unsigned_integral<index> && std::cmp_less(+first, 0)) {
         throw std::invalid_argument("brigade: parallel_for from a negative index to an unsigned one");
     }
     const index begin = static_cast<index>(first);
-    const index end = std::cmp_less(first, last) ? static_cast<index>(last) : begin;
+    const index end = std::cmp_less(+first, +last) ? static_cast<index>(last) : begin;
     return parallel_for(std::views::iota(begin, end), std::forward<F>(body));
 }
 
