@@ -22,7 +22,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <exception>
 #include <functional>
 #include <iterator>
 #include <ranges>
@@ -38,33 +37,11 @@ namespace brigade {
 
 namespace detail {
 
-// As divide(), down to single elements, for each of which `body` gives a task.
-template <class I, class F>
-task<> divide_singly(parallel_region& region, const I& first, const F& body, std::size_t begin, std::size_t end) {
-    try {
-        while (end - begin > 1 && !region.is_over()) {
-            const std::size_t middle = begin + (end - begin) / 2;
-            co_await fork(divide_singly(region, first, body, begin, middle));
-            begin = middle;
-        }
-        if (!region.is_over()) {
-            co_await std::invoke(body, *advanced(first, begin));
-        }
-    } catch (...) {
-        region.fail(std::current_exception());
-    }
-    co_await join();
-}
-
 template <class I, class F>
 task<> for_each_of(I first, std::size_t count, const F& body) {
     if constexpr (task_function<const F&, std::iter_reference_t<I>>) {
-        if (count != 0) {
-            parallel_region region(co_await this_promise(), count);
-            co_await call(divide_singly(region, first, body, 0, count));
-            co_await join();
-            region.end();
-        }
+        const awaited_leaf<I, F> leaf{first, body};
+        co_await run_divided(count, leaf);
     } else {
         const auto leaf = [&first, &body](std::size_t begin, std::size_t end) {
             const I last = advanced(first, end);
