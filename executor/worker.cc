@@ -212,7 +212,7 @@ void worker::sleep() noexcept {
 
 void worker::take_seat() noexcept {
     if (std::exchange(measures_, false)) {
-        stays_away_long_ = sync::clock::now() - left_ > sync::sizes::long_stay;  // WRK4
+        stays_away_long_ = sync::clock::now() - left_ > sync::sizes.long_stay;  // WRK4
     }
     event_source* const events = home_.events();
     if (events != nullptr && events->seat().try_take()) {

@@ -93,11 +93,11 @@ private:
 
     static constexpr unsigned most_next_in_a_row = 3;
     static constexpr unsigned forked_turn = 8;
-    static constexpr std::size_t largest_batch = sync::sizes::batch;
-    static constexpr std::size_t ready_enough = sync::sizes::ready_enough;
+    static constexpr std::size_t largest_batch = sync::sizes.batch;
+    static constexpr std::size_t ready_enough = sync::sizes.ready_enough;
     static constexpr unsigned budget_of_a_task = 128;
-    static constexpr sync::clock::duration fork_patience = sync::sizes::fork_patience;
-    static constexpr unsigned measured_sitting = sync::sizes::measured_sitting;
+    static constexpr sync::clock::duration fork_patience = sync::sizes.fork_patience;
+    static constexpr unsigned measured_sitting = sync::sizes.measured_sitting;
 
     // Written by the owner alone, read by anyone.
     class counter {

@@ -15,6 +15,8 @@
 #include <source_location>
 #include <thread>
 
+#include <brigade/detail/sizes.hpp>
+
 #if defined(__has_feature)
 #define BRIGADE_HAS_FEATURE(name) __has_feature(name)
 #else
@@ -69,21 +71,7 @@ using spinlock_guard = std::unique_lock<spinlock>;
 // AArch64 cores.
 inline constexpr std::size_t cache_line = 64;
 
-// How far things go before a rare path is taken. An exploring build has small ones, so that it takes all paths.
-struct sizes {
-    static constexpr std::size_t first_ring = 256;    // slots of a queue at first
-    static constexpr std::size_t kept_ring = 4096;    // slots that a queue may have when its worker rests
-    static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
-    static constexpr std::size_t ready_enough = 256;  // tasks of a worker beyond which it injects reluctantly
-    static constexpr std::size_t registry_shards = 16;
-    static constexpr std::chrono::nanoseconds fork_patience{10'000};    // that ready tasks have with one that forks
-    static constexpr std::chrono::nanoseconds watch_period{1'000'000};  // between two looks at the poller's seat
-    static constexpr std::chrono::nanoseconds long_stay{30'000};  // away from the seat: another may come meanwhile
-    static constexpr unsigned measured_sitting = 7;               // one in so many
-    static constexpr std::size_t frame_page = 64 * 1024;          // bytes; a power of two
-    static constexpr std::size_t frame_magazine = 32;    // frames that move together between a thread and a page
-    static constexpr std::size_t frame_pages_kept = 32;  // unused pages that stay for the next burst
-};
+inline constexpr const size_settings& sizes = real_sizes;
 
 // Sleeps while `word` holds `expected`. May return early or for no reason: callers loop on their own condition.
 // Terminates on an errno that only a programming error can cause.

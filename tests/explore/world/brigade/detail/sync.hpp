@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <brigade/detail/sizes.hpp>
+
 #include "tests/explore/engine.hpp"
 
 namespace brigade::detail::sync {
@@ -291,19 +293,19 @@ private:
 
 inline constexpr std::size_t cache_line = 64;
 
-struct sizes {
-    static constexpr std::size_t first_ring = 2;
-    static constexpr std::size_t kept_ring = 1;
-    static constexpr std::size_t batch = 2;
-    static constexpr std::size_t ready_enough = 4;
-    static constexpr std::size_t registry_shards = 2;
-    static constexpr std::chrono::nanoseconds fork_patience{0};
-    static constexpr std::chrono::nanoseconds watch_period{1};
-    static constexpr std::chrono::nanoseconds long_stay{0};
-    static constexpr unsigned measured_sitting = 1;
-    static constexpr std::size_t frame_page = 2048;
-    static constexpr std::size_t frame_magazine = 2;
-    static constexpr std::size_t frame_pages_kept = 1;
+inline constexpr size_settings sizes{
+    .first_ring = 2,
+    .kept_ring = 1,
+    .batch = 2,
+    .ready_enough = 4,
+    .registry_shards = 2,
+    .fork_patience = std::chrono::nanoseconds(0),
+    .watch_period = std::chrono::nanoseconds(1),
+    .long_stay = std::chrono::nanoseconds(0),
+    .measured_sitting = 1,
+    .frame_page = 2048,
+    .frame_magazine = 2,
+    .frame_pages_kept = 1,
 };
 
 inline void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected,

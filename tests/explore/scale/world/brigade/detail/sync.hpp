@@ -16,6 +16,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <brigade/detail/sizes.hpp>
+
 #include "tests/explore/scale/machine.hpp"
 
 namespace brigade::detail::sync {
@@ -251,21 +253,7 @@ private:
 
 inline constexpr std::size_t cache_line = 64;
 
-// The real ones.
-struct sizes {
-    static constexpr std::size_t first_ring = 256;
-    static constexpr std::size_t kept_ring = 4096;
-    static constexpr std::size_t batch = 32;
-    static constexpr std::size_t ready_enough = 256;
-    static constexpr std::size_t registry_shards = 16;
-    static constexpr std::chrono::nanoseconds fork_patience{10'000};
-    static constexpr std::chrono::nanoseconds watch_period{1'000'000};
-    static constexpr std::chrono::nanoseconds long_stay{30'000};
-    static constexpr unsigned measured_sitting = 7;
-    static constexpr std::size_t frame_page = 64 * 1024;
-    static constexpr std::size_t frame_magazine = 32;
-    static constexpr std::size_t frame_pages_kept = 32;
-};
+inline constexpr const size_settings& sizes = real_sizes;
 
 template <class T, T* Initial = nullptr>
 class thread_pointer {
