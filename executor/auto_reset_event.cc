@@ -198,8 +198,7 @@ void event_waiter::give_up() noexcept {
         return;
     }
     // pairs: the store or the exchange in become_woken(). EVT4.
-    while (phase_.load(std::memory_order_acquire) != phase::woken) {
-        sync::yield_thread();
+    for (sync::backoff turn; phase_.load(std::memory_order_acquire) != phase::woken; turn.pause()) {
     }
     event_.set();
 }

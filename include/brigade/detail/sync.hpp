@@ -37,10 +37,25 @@ using condition_variable = std::condition_variable;
 using clock = std::chrono::steady_clock;
 using thread = std::thread;
 
+// For the few loops that wait for another thread to leave a section of some instructions, one object for each wait:
+//     for (sync::backoff turn; still_inside(); turn.pause()) {
+//     }
+// Lets other threads run, and, when that does not help, sleeps for a moment before each look: so it leaves the
+// processor to one that was preempted in the section, whatever its priority is.
+class backoff {
+public:
+    void pause() noexcept;
+
+private:
+    static constexpr unsigned most_yields = 16;
+    static constexpr std::chrono::microseconds moment{50};
+
+    unsigned yields_ = 0;
+};
+
 // A mutex for sections of some instructions, where two threads hardly ever meet. It takes one atomic read-modify-write,
-// and a store to unlock: half of what std::mutex takes (7 and 15 ns here, uncontended). Who finds it locked lets other
-// threads run, and, when that does not help, sleeps for a moment before each look: so it leaves the processor to a
-// holder that was preempted, whatever its priority is. Who locks it after an unlock() may destroy it.
+// and a store to unlock: half of what std::mutex takes (7 and 15 ns here, uncontended). Who finds it locked waits as
+// backoff does. Who locks it after an unlock() may destroy it.
 // Rejected: a futex word that says whether somebody sleeps. Its unlock is an exchange, and 12 ns of the 15 are back.
 class spinlock {
 public:
@@ -82,9 +97,6 @@ void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, std::ch
 
 // Wakes one thread that sleeps on `word`. Touches only its address, so the word may already be gone.
 void futex_wake(atomic<std::uint32_t>& word) noexcept;
-
-// For the few loops that wait for another thread to leave a section of some instructions.
-void yield_thread() noexcept;
 
 // A small number that the calling thread keeps and no other living or dead thread has: dealt in the order of asking.
 [[nodiscard]] unsigned this_thread_number() noexcept;

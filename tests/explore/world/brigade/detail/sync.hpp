@@ -320,9 +320,14 @@ inline void futex_wake(atomic<std::uint32_t>& word,
                        std::source_location where = std::source_location::current()) noexcept {
     engine::the().futex_wake(&word, where);
 }
+// For the models' own loops.
 inline void yield_thread(std::source_location where = std::source_location::current()) noexcept {
     engine::the().yield(where);
 }
+// To a model a pause is a step after which another thread goes on, if there is one that can.
+struct backoff {
+    void pause(std::source_location where = std::source_location::current()) noexcept { yield_thread(where); }
+};
 [[nodiscard]] inline unsigned this_thread_number() noexcept {
     return engine::the().current();
 }

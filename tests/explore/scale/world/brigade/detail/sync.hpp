@@ -134,9 +134,9 @@ inline void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, 
 inline void futex_wake(atomic<std::uint32_t>& word) noexcept {
     machine::the().futex_wake(&word, 1);
 }
-inline void yield_thread() noexcept {
-    machine::the().yield();
-}
+struct backoff {
+    void pause() noexcept { machine::the().yield(); }
+};
 [[nodiscard]] inline unsigned this_thread_number() noexcept {
     return machine::the().current();
 }
