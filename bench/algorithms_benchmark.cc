@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <numeric>
 #include <random>
 #include <string>
@@ -21,58 +20,16 @@
 #include <oneapi/tbb/parallel_reduce.h>
 #include <oneapi/tbb/parallel_scan.h>
 #include <oneapi/tbb/parallel_sort.h>
-#include <oneapi/tbb/task_arena.h>
 
 #include <brigade/brigade.hpp>
+
+#include "bench/three_ways.hpp"
 
 namespace {
 
 using brigade::task;
 using oneapi::tbb::blocked_range;
 using numbers = std::vector<std::uint32_t>;
-
-// ------------------------------------------------------------------------------------------------------ three ways
-
-// Each runs what is measured, again and again, on the thread, workers or arena of its own.
-
-void measure_serial(benchmark::State& state, const std::function<void()>& work) {
-    for (auto _ : state) {
-        work();
-        benchmark::ClobberMemory();
-    }
-    state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-
-void measure_brigade(benchmark::State& state, const std::function<task<>()>& work) {
-    brigade::executor executor({.workers = static_cast<unsigned>(state.range(1))});
-    executor.block_on([&]() -> task<> {
-        for (auto _ : state) {
-            co_await work();
-        }
-    });
-    state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-
-void measure_tbb(benchmark::State& state, const std::function<void()>& work) {
-    oneapi::tbb::task_arena arena(static_cast<int>(state.range(1)));
-    arena.execute([&] {
-        for (auto _ : state) {
-            work();
-        }
-    });
-    state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-
-std::size_t elements(const benchmark::State& state) {
-    return static_cast<std::size_t>(state.range(0));
-}
-
-template <class T>
-void expect_equal(benchmark::State& state, const T& result, const T& expected) {
-    if (result != expected) {
-        state.SkipWithError("wrong result");
-    }
-}
 
 // ----------------------------------------------------------------------------------------------------------- loops
 
@@ -120,7 +77,6 @@ struct body {
     }
 };
 
-// Each algorithm has a class like this: the input, the result, and the ways to it.
 template <cost Cost>
 struct loop {
     explicit loop(std::size_t n) : values(n, 1) {}
@@ -326,87 +282,29 @@ struct sort_strings {
     std::vector<std::string> values;
 };
 
-// ------------------------------------------------------------------------------------------------------- the table
-
-template <class Algorithm>
-void check(benchmark::State& state, const std::function<void(Algorithm&)>& once) {
-    Algorithm expected(elements(state));
-    Algorithm result(elements(state));
-    expected.serial();
-    once(result);
-    expect_equal(state, result.result(), expected.result());
-}
-
-template <class Algorithm>
-void serial(benchmark::State& state) {
-    Algorithm algorithm(elements(state));
-    measure_serial(state, [&] { algorithm.serial(); });
-}
-
-template <class Algorithm>
-void brigade_way(benchmark::State& state) {
-    check<Algorithm>(state, [&](Algorithm& a) {
-        brigade::executor executor({.workers = static_cast<unsigned>(state.range(1))});
-        executor.block_on([&a] { return a.brigade(); });
-    });
-    Algorithm algorithm(elements(state));
-    measure_brigade(state, [&] { return algorithm.brigade(); });
-}
-
-template <class Algorithm>
-void tbb_way(benchmark::State& state) {
-    check<Algorithm>(state, [&](Algorithm& a) {
-        oneapi::tbb::task_arena(static_cast<int>(state.range(1))).execute([&a] { a.tbb(); });
-    });
-    Algorithm algorithm(elements(state));
-    measure_tbb(state, [&] { algorithm.tbb(); });
-}
-
-template <class Algorithm>
-void add(const std::string& name, std::initializer_list<std::int64_t> sizes,
-         benchmark::TimeUnit unit = benchmark::kMicrosecond) {
-    for (const std::int64_t n : sizes) {
-        benchmark::RegisterBenchmark((name + "/serial").c_str(), serial<Algorithm>)
-            ->ArgName("n")
-            ->Arg(n)
-            ->UseRealTime()
-            ->Unit(unit);
-        for (const std::int64_t workers : {1, 2}) {
-            for (const bool ours : {true, false}) {
-                const std::string full_name = name + (ours ? "/brigade" : "/tbb");
-                benchmark::RegisterBenchmark(full_name.c_str(), ours ? brigade_way<Algorithm> : tbb_way<Algorithm>)
-                    ->ArgNames({"n", "workers"})
-                    ->Args({n, workers})
-                    ->UseRealTime()
-                    ->Unit(unit);
-            }
-        }
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    add<loop<cost::vectorised>>("for_vectorised", {1, 100, 10'000, 1'000'000, 100'000'000});
-    add<loop<cost::ns_1>>("for_1ns", {1, 100, 10'000, 1'000'000});
-    add<loop<cost::ns_100>>("for_100ns", {1, 100, 10'000, 1'000'000});
-    add<loop<cost::us_10>>("for_10us", {1, 10, 100, 10'000});
-    add<loop<cost::ms_10>>("for_10ms", {10});
-    add<loop<cost::one_heavy>>("for_one_heavy", {100'000});
-    add<loop<cost::linear>>("for_linear", {100'000});
-    add<loop<cost::heavy_end>>("for_heavy_end", {10'000});
-    add<loop_of_tasks>("for_tasks", {1'000'000});
-    add<transform>("transform", {10'000'000});
-    add<reduce>("reduce", {100, 10'000, 10'000'000});
-    add<scan<cost::ns_1>>("scan", {10'000'000});
-    add<scan<cost::ns_100>>("scan_100ns", {100'000});
-    add<sort<order::random>>("sort_random", {1'000, 100'000, 10'000'000});
-    add<sort<order::ascending>>("sort_ascending", {1'000'000});
-    add<sort<order::descending>>("sort_descending", {1'000'000});
-    add<sort<order::organ_pipe>>("sort_organ_pipe", {1'000'000});
-    add<sort<order::equal>>("sort_equal", {1'000'000});
-    add<sort<order::few_distinct>>("sort_few_distinct", {1'000'000});
-    add<sort_strings>("sort_strings", {300'000});
+    three_ways::add<loop<cost::vectorised>>("for_vectorised", {1, 100, 10'000, 1'000'000, 100'000'000});
+    three_ways::add<loop<cost::ns_1>>("for_1ns", {1, 100, 10'000, 1'000'000});
+    three_ways::add<loop<cost::ns_100>>("for_100ns", {1, 100, 10'000, 1'000'000});
+    three_ways::add<loop<cost::us_10>>("for_10us", {1, 10, 100, 10'000});
+    three_ways::add<loop<cost::ms_10>>("for_10ms", {10});
+    three_ways::add<loop<cost::one_heavy>>("for_one_heavy", {100'000});
+    three_ways::add<loop<cost::linear>>("for_linear", {100'000});
+    three_ways::add<loop<cost::heavy_end>>("for_heavy_end", {10'000});
+    three_ways::add<loop_of_tasks>("for_tasks", {1'000'000});
+    three_ways::add<transform>("transform", {10'000'000});
+    three_ways::add<reduce>("reduce", {100, 10'000, 10'000'000});
+    three_ways::add<scan<cost::ns_1>>("scan", {10'000'000});
+    three_ways::add<scan<cost::ns_100>>("scan_100ns", {100'000});
+    three_ways::add<sort<order::random>>("sort_random", {1'000, 100'000, 10'000'000});
+    three_ways::add<sort<order::ascending>>("sort_ascending", {1'000'000});
+    three_ways::add<sort<order::descending>>("sort_descending", {1'000'000});
+    three_ways::add<sort<order::organ_pipe>>("sort_organ_pipe", {1'000'000});
+    three_ways::add<sort<order::equal>>("sort_equal", {1'000'000});
+    three_ways::add<sort<order::few_distinct>>("sort_few_distinct", {1'000'000});
+    three_ways::add<sort_strings>("sort_strings", {300'000});
     benchmark::Initialize(&argc, argv);
     benchmark::RunSpecifiedBenchmarks();
     return 0;

@@ -42,11 +42,7 @@ task<std::uint64_t> skynet(std::uint64_t first, std::uint64_t leaves) {
     }
     co_await call(sums.back(), skynet(first + (children - 1) * share, share));
     co_await join();
-    std::uint64_t sum = 0;
-    for (const std::uint64_t s : sums) {
-        sum += s;
-    }
-    co_return sum;
+    co_return workloads::sum_of(sums);
 }
 
 template <std::size_t N>
@@ -63,11 +59,7 @@ task<std::uint32_t> nqueens(unsigned row, workloads::board<N> queens) {
         }
     }
     co_await join();
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < tried; ++i) {
-        sum += solutions[i];
-    }
-    co_return sum;
+    co_return workloads::sum_of(solutions, tried);
 }
 
 task<> matmul(workloads::matmul_block block) {
@@ -92,11 +84,7 @@ task<std::uint64_t> uts(workloads::tree_node node) {
         co_await fork(below[i], uts(node.child(i)));
     }
     co_await join();
-    std::uint64_t nodes = 1;
-    for (unsigned i = 0; i < children; ++i) {
-        nodes += below[i];
-    }
-    co_return nodes;
+    co_return 1 + workloads::sum_of(below, children);
 }
 
 task<double> integrate(workloads::interval whole) {

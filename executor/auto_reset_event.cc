@@ -173,21 +173,20 @@ void event_waiter::give_up() noexcept {
         return;
     }
     // pairs: the store in wake(). EVT4.
-    while (!let_go_.load(std::memory_order_acquire)) {
-        sync::yield_thread();
+    for (sync::backoff turn; !let_go_.load(std::memory_order_acquire); turn.pause()) {
     }
     event_.set();
 }
 
 void event_waiter::stop_wait(stop_hook& hook) noexcept {
     event_waiter& self = static_cast<stop_reaction&>(hook).waiting;
-    while (!self.let_go_.load(std::memory_order_relaxed)) {  // it carries nothing to this thread
+    // Until it is published, or let go. Relaxed: that carries nothing to this thread.
+    for (sync::backoff turn; !self.let_go_.load(std::memory_order_relaxed); turn.pause()) {
         if (self.event_.withdraw(self)) {
             self.stopped_ = true;
             self.wake();
             return;
         }
-        sync::yield_thread();  // it is about to be published, or to be let go
     }
 }
 

@@ -87,8 +87,7 @@ void detail::executor_parts::shutdown(std::chrono::milliseconds deadline) {
     end_workers(all_ended ? scheduler::phase::draining : scheduler::phase::leaving);
     registry.close();
     // pairs: the subtraction in executor::submit(); the job is in the pool (END3).
-    while (entering.load(std::memory_order_acquire) != 0) {
-        sync::yield_thread();
+    for (sync::backoff turn; entering.load(std::memory_order_acquire) != 0; turn.pause()) {
     }
     end_events(!all_ended);
     {

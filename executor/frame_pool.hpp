@@ -28,7 +28,7 @@ namespace brigade::detail {
 
 class frame_pool {
 public:
-    static constexpr std::size_t kept = sync::sizes::frame_pages_kept;  // unused pages
+    static constexpr std::size_t kept = sync::sizes.frame_pages_kept;  // unused pages
 
     frame_pool() = default;
     // Every frame has been freed, and the heaps are gone.

@@ -53,7 +53,7 @@ void poller_seat::watch(event_source& source) noexcept {
         } else if (word != seen) {
             // Somebody polled since the last look, or holds the seat.
             seen = word;
-            sync::futex_wait_for(word_, word, sync::sizes::watch_period);
+            sync::futex_wait_for(word_, word, sync::sizes.watch_period);
         } else if ((word & holder) == worker) {
             sleep_while_taken(word);
         } else {

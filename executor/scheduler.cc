@@ -80,8 +80,7 @@ scheduler::~scheduler() {
     request_end(phase::draining);
     join_threads();
     // pairs: the release in let_go(): nothing of this object is touched after it.
-    while (foreign_posts_.load(std::memory_order_acquire) != 0) {
-        sync::yield_thread();
+    for (sync::backoff turn; foreign_posts_.load(std::memory_order_acquire) != 0; turn.pause()) {
     }
 }
 

@@ -73,8 +73,7 @@ void spawn_state::forget_stop() noexcept {
 
 void spawn_state::let_finisher_pass() noexcept {
     // pairs: the store in finish(): the waiter and its scheduler may go.
-    while (waiter_.load(std::memory_order_acquire) == &waking_mark) {
-        sync::yield_thread();
+    for (sync::backoff turn; waiter_.load(std::memory_order_acquire) == &waking_mark; turn.pause()) {
     }
 }
 

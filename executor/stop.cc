@@ -86,9 +86,9 @@ void stop_hook::detach() noexcept {
         const stop_source::request* const r = source.in_progress;
         return r != nullptr && r->running == this && r->thread != sync::this_thread_number();
     };
-    while (runs_elsewhere()) {
+    for (sync::backoff turn; runs_elsewhere();) {
         lock.unlock();
-        sync::yield_thread();
+        turn.pause();
         lock.lock();
     }
 }

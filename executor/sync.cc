@@ -54,19 +54,17 @@ void futex_wake(atomic<std::uint32_t>& word) noexcept {
     }
 }
 
-void yield_thread() noexcept {
-    std::this_thread::yield();
+void backoff::pause() noexcept {
+    if (yields_ < most_yields) {
+        ++yields_;
+        std::this_thread::yield();
+    } else {
+        std::this_thread::sleep_for(moment);
+    }
 }
 
 void spinlock::lock_contended() noexcept {
-    constexpr unsigned most_yields = 16;
-    constexpr std::chrono::microseconds moment{50};
-    for (unsigned yields = 0; !try_lock(); ++yields) {
-        if (yields < most_yields) {
-            yield_thread();
-        } else {
-            std::this_thread::sleep_for(moment);
-        }
+    for (backoff turn; !try_lock(); turn.pause()) {
     }
 }
 

@@ -67,7 +67,7 @@ private:
     void tell_of_departure() noexcept;
     [[nodiscard]] bool empty();
 
-    std::array<registry_shard, sync::sizes::registry_shards> shards_;
+    std::array<registry_shard, sync::sizes.registry_shards> shards_;
     sync::atomic<bool> stopping_{false};
     sync::atomic<bool> draining_{false};
     sync::mutex drained_mutex_;

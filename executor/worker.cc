@@ -106,7 +106,7 @@ void* worker::take_local() noexcept {
 void worker::pull_injected() noexcept {
     // Each look takes the count's cache line from those who inject, and they take it back.
     constexpr unsigned look_turn = 8;
-    if (turn_ % look_turn != 0 && ready_.size() >= sync::sizes::ready_many) {
+    if (turn_ % look_turn != 0 && ready_.size() >= sync::sizes.ready_many) {
         return;
     }
     const std::size_t waiting = home_.injected().size();

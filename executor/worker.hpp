@@ -104,11 +104,11 @@ private:
 
     static constexpr unsigned most_next_in_a_row = 3;
     static constexpr unsigned forked_turn = 8;
-    static constexpr std::size_t largest_batch = sync::sizes::batch;
-    static constexpr std::size_t ready_enough = sync::sizes::ready_enough;
+    static constexpr std::size_t largest_batch = sync::sizes.batch;
+    static constexpr std::size_t ready_enough = sync::sizes.ready_enough;
     static constexpr unsigned budget_of_a_task = 128;
-    static constexpr sync::clock::duration fork_patience = sync::sizes::fork_patience;
-    static constexpr sync::clock::duration standby = sync::sizes::standby;
+    static constexpr sync::clock::duration fork_patience = sync::sizes.fork_patience;
+    static constexpr sync::clock::duration standby = sync::sizes.standby;
 
     // Written by the owner alone, read by anyone.
     class counter {
@@ -158,9 +158,9 @@ private:
     unsigned budget_ = budget_of_a_task;
     bool searching_ = false;
     bool events_found_ = false;
-    event_source* seat_ = nullptr;                                                 // whose seat this worker holds
-    stay away_from_seat_{sync::sizes::measured_sitting, sync::sizes::long_stay};   // WRK4
-    stay with_lone_task_{sync::sizes::measured_lone, sync::sizes::fork_patience};  // WRK5
+    event_source* seat_ = nullptr;                                               // whose seat this worker holds
+    stay away_from_seat_{sync::sizes.measured_sitting, sync::sizes.long_stay};   // WRK4
+    stay with_lone_task_{sync::sizes.measured_lone, sync::sizes.fork_patience};  // WRK5
     std::minstd_rand random_;
 
     counter resumed_;

@@ -127,9 +127,9 @@ void reactor::cancel_and_wait(timer& t) noexcept {
     if (timers_.cancel(t)) {
         return;
     }
-    while (expiring_ == &t) {  // TIM3; the functions are short: they post
+    for (sync::backoff turn; expiring_ == &t;) {  // TIM3; the functions are short: they post
         lock.unlock();
-        sync::yield_thread();
+        turn.pause();
         lock.lock();
     }
 }

@@ -34,11 +34,7 @@ std::uint64_t skynet(std::uint64_t first, std::uint64_t leaves) {
     }
     sums.back() = skynet(first + (children - 1) * share, share);
 #pragma omp taskwait
-    std::uint64_t sum = 0;
-    for (const std::uint64_t s : sums) {
-        sum += s;
-    }
-    return sum;
+    return workloads::sum_of(sums);
 }
 
 template <std::size_t N>
@@ -57,11 +53,7 @@ std::uint32_t nqueens(unsigned row, workloads::board<N> queens) {
         }
     }
 #pragma omp taskwait
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < tried; ++i) {
-        sum += solutions[i];
-    }
-    return sum;
+    return workloads::sum_of(solutions, tried);
 }
 
 void matmul(const workloads::matmul_block& block) {
@@ -88,11 +80,7 @@ std::uint64_t uts(workloads::tree_node node) {
         below[i] = uts(node.child(i));
     }
 #pragma omp taskwait
-    std::uint64_t nodes = 1;
-    for (unsigned i = 0; i < children; ++i) {
-        nodes += below[i];
-    }
-    return nodes;
+    return 1 + workloads::sum_of(below, children);
 }
 
 double integrate(const workloads::interval& whole) {

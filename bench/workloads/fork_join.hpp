@@ -11,6 +11,7 @@
 #include "bench/workloads/program.hpp"
 #include "bench/workloads/skynet.hpp"
 #include "bench/workloads/strassen.hpp"
+#include "bench/workloads/sum.hpp"
 #include "bench/workloads/uts.hpp"
 
 namespace workloads {

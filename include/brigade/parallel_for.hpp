@@ -22,7 +22,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <exception>
 #include <functional>
 #include <iterator>
 #include <ranges>
@@ -38,33 +37,11 @@ namespace brigade {
 
 namespace detail {
 
-// As divide(), down to single elements, for each of which `body` gives a task.
-template <class I, class F>
-task<> divide_singly(parallel_region& region, const I& first, const F& body, std::size_t begin, std::size_t end) {
-    try {
-        while (end - begin > 1 && !region.is_over()) {
-            const std::size_t middle = begin + (end - begin) / 2;
-            co_await fork(divide_singly(region, first, body, begin, middle));
-            begin = middle;
-        }
-        if (!region.is_over()) {
-            co_await std::invoke(body, *advanced(first, begin));
-        }
-    } catch (...) {
-        region.fail(std::current_exception());
-    }
-    co_await join();
-}
-
 template <class I, class F>
 task<> for_each_of(I first, std::size_t count, const F& body) {
     if constexpr (task_function<const F&, std::iter_reference_t<I>>) {
-        if (count != 0) {
-            parallel_region region(co_await this_promise(), count);
-            co_await call(divide_singly(region, first, body, 0, count));
-            co_await join();
-            region.end();
-        }
+        const awaited_leaf<I, F> leaf{first, body};
+        co_await run_divided(count, leaf);
     } else {
         const auto leaf = [&first, &body](std::size_t begin, std::size_t end) {
             const I last = advanced(first, end);
@@ -83,29 +60,35 @@ task<> for_each_in(View range, F body) {
 
 }  // namespace detail
 
-// Calls body(element) for each element.
+// Calls body(element) for each element, which it may change; so not for those of a std::vector<bool>, but by
+// std::as_const.
 template <parallel_range R, class F>
-    requires std::invocable<const std::decay_t<F>&, detail::element_of<R>>
+    requires std::invocable<const std::decay_t<F>&, detail::element_of<R>> &&
+             refers_to_separate_element<detail::element_of<R>>
 task<> parallel_for(R&& range, F&& body) {
     return detail::for_each_in<std::views::all_t<R>, std::decay_t<F>>(std::views::all(std::forward<R>(range)),
                                                                       std::forward<F>(body));
 }
 template <class I, class S, class F>
-    requires parallel_iterators<I, S> && std::invocable<const std::decay_t<F>&, std::iter_reference_t<I>>
+    requires parallel_iterators<I, S> && std::invocable<const std::decay_t<F>&, std::iter_reference_t<I>> &&
+             refers_to_separate_element<std::iter_reference_t<I>>
 task<> parallel_for(I first, S last, F&& body) {
     return parallel_for(std::ranges::subrange(std::move(first), std::move(last)), std::forward<F>(body));
 }
-// Calls body(i) for each index from `first` up to, and not including, `last`; the type of i is what both convert to.
+// Calls body(i) for each index from `first` up to, and not including, `last`; the type of i is what both convert to: a
+// char between two of them, an int between a char and a short, and never bool, which has no next value after true.
 // Throws std::invalid_argument when `first` has no place in it: -1 beside an unsigned `last`.
 template <std::integral I, std::integral L, class F>
-    requires std::invocable<const std::decay_t<F>&, std::common_type_t<I, L>>
+    requires std::weakly_incrementable<std::common_type_t<I, L>> &&
+             std::invocable<const std::decay_t<F>&, std::common_type_t<I, L>>
 task<> parallel_for(I first, L last, F&& body) {
     using index = std::common_type_t<I, L>;
-    if (!std::in_range<index>(first)) {
+    // Promoted, since std::cmp_less takes no characters.
+    if (std::unsigned_integral<index> && std::cmp_less(+first, 0)) {
         throw std::invalid_argument("brigade: parallel_for from a negative index to an unsigned one");
     }
     const index begin = static_cast<index>(first);
-    const index end = std::cmp_less(first, last) ? static_cast<index>(last) : begin;
+    const index end = std::cmp_less(+first, +last) ? static_cast<index>(last) : begin;
     return parallel_for(std::views::iota(begin, end), std::forward<F>(body));
 }
 

@@ -20,10 +20,20 @@ concept parallel_range =
 template <class I, class S>
 concept parallel_iterators = std::random_access_iterator<I> && std::sized_sentinel_for<S, I>;
 
+// What refers to elements that several workers may write to at once, each to its own. Not so those of a
+// std::vector<bool>, which share their bytes: a std::vector<char> does instead.
+template <class Reference>
+concept refers_to_separate_element = !std::same_as<Reference, std::vector<bool>::reference>;
+
 // A random-access iterator through which several workers may write at once, each to elements of its own, values of a T.
-// Not into a std::vector<bool>, whose elements share their bytes.
 template <class I, class T>
 concept parallel_output_iterator = std::random_access_iterator<I> && std::indirectly_writable<I, T> &&
-                                   !std::same_as<std::iter_reference_t<I>, std::vector<bool>::reference>;
+                                   refers_to_separate_element<std::iter_reference_t<I>>;
+
+// A random-access iterator whose elements several workers may exchange and move at once, each a part of them, by a
+// comparison and a projection that they share, and therefore call as const.
+template <class I, class Compare, class Projection>
+concept parallel_sortable =
+    std::sortable<I, const Compare&, const Projection&> && refers_to_separate_element<std::iter_reference_t<I>>;
 
 }  // namespace brigade

@@ -161,8 +161,9 @@ task<> scan_part(const Scan& whole, std::size_t begin, std::size_t end, typename
         }
         if (end - begin > whole.region.grain()) {
             co_await fork(scan_part(whole, begin, middle, before, left));
-            // pairs: the release below; the sum. Where it is false, the left half still runs, or is about to end.
-            if (!left.ended.load(std::memory_order_acquire)) {
+            // Where it is false, the left half still runs, or has just ended. Relaxed: a guess that decides how the
+            // right half is done, and for one worker no guess; the sum is read behind the join, which orders it.
+            if (!left.ended.load(std::memory_order_relaxed)) {
                 co_await call(right, sum_part(whole, middle, end));
             }
         } else {
@@ -182,7 +183,7 @@ task<> scan_part(const Scan& whole, std::size_t begin, std::size_t end, typename
     } catch (...) {
         whole.region.fail(std::current_exception());
     }
-    result.ended.store(true, std::memory_order_release);  // pairs: the acquire above
+    result.ended.store(true, std::memory_order_relaxed);  // as the load above
 }
 
 template <bool Inclusive, class View, class O, class T, class Op>

@@ -277,13 +277,13 @@ task<> sort_in(View range, Compare compare, Projection projection) {
 // task is stopped, every element is still valid, but their order, and after an exception their values, are not
 // specified. Otherwise as parallel_for says.
 template <parallel_range R, class Compare = std::ranges::less, class Projection = std::identity>
-    requires std::ranges::borrowed_range<R> && std::sortable<std::ranges::iterator_t<R>, Compare, Projection>
+    requires std::ranges::borrowed_range<R> && parallel_sortable<std::ranges::iterator_t<R>, Compare, Projection>
 task<> parallel_sort(R&& range, Compare compare = {}, Projection projection = {}) {
     return detail::sort_in<std::views::all_t<R>, Compare, Projection>(std::views::all(std::forward<R>(range)),
                                                                       std::move(compare), std::move(projection));
 }
 template <class I, class S, class Compare = std::ranges::less, class Projection = std::identity>
-    requires parallel_iterators<I, S> && std::sortable<I, Compare, Projection>
+    requires parallel_iterators<I, S> && parallel_sortable<I, Compare, Projection>
 task<> parallel_sort(I first, S last, Compare compare = {}, Projection projection = {}) {
     return parallel_sort(std::ranges::subrange(std::move(first), std::move(last)), std::move(compare),
                          std::move(projection));

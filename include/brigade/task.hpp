@@ -11,7 +11,12 @@
 
 namespace brigade {
 
+// What a task may give. Not an rvalue reference: who awaits could only guess whose object it may move from, and whether
+// that is still there. The object itself, or an lvalue reference, says so.
 template <class T>
+concept task_result = std::is_void_v<T> || std::is_object_v<T> || std::is_lvalue_reference_v<T>;
+
+template <task_result T>
 class task;
 
 namespace detail {
@@ -47,11 +52,9 @@ class returning_promise : public promise_with_result<T> {
 public:
     template <std::convertible_to<T> U = T>
     [[gnu::always_inline]] void return_value(U&& value) {
-        if constexpr (!std::is_rvalue_reference_v<T>) {
-            if (this->place_) [[likely]] {
-                this->place_.deliver(std::forward<U>(value));
-                return;
-            }
+        if (this->place_) [[likely]] {
+            this->place_.deliver(std::forward<U>(value));
+            return;
         }
         this->result_.set_value(std::forward<U>(value));
     }
@@ -136,9 +139,9 @@ private:
 
 }  // namespace detail
 
-// Move-only. T may be void, move-only, or a reference. Destroying a task that was never awaited destroys its frame.
-// An exception that leaves the coroutine comes out of the co_await.
-template <class T = void>
+// Move-only. T may be void, move-only, or an lvalue reference. Destroying a task that was never awaited destroys its
+// frame. An exception that leaves the coroutine comes out of the co_await.
+template <task_result T = void>
 class [[nodiscard]] BRIGADE_TRIVIAL_ABI task {
 public:
     using promise_type = detail::task_promise<T>;

@@ -87,6 +87,13 @@ private:
     [[nodiscard]] description describe() const noexcept override { return {.type_name = "job", .is_task = true}; }
 };
 
+// A job of which the model has the handle's reference.
+struct registered_job {
+    unhandled_errors errors;
+    brigade::detail::task_registry registry{errors.handler()};
+    hand_run_job& job = hand_run_job::start(registry);
+};
+
 // What executor::current() gives on the threads of a part that is modelled without an executor; nobody looks into it.
 [[nodiscard]] inline brigade::executor& no_executor() noexcept {
     alignas(brigade::executor) static std::array<std::byte, sizeof(brigade::executor)> place{};

@@ -37,7 +37,7 @@ namespace brigade::detail {
 
 class fifo {
 public:
-    explicit fifo(std::size_t initial_capacity = sync::sizes::first_ring) {
+    explicit fifo(std::size_t initial_capacity = sync::sizes.first_ring) {
         rings_.push_back(std::make_unique<kept_ring>(std::bit_ceil(initial_capacity)));
         use(0, 0);
     }
@@ -56,7 +56,7 @@ public:
     }
 
     // Owner only. Whether there has been so much in it that shrink() is worth while.
-    [[nodiscard]] bool is_large() const noexcept { return newest_ring_.mask >= std::int64_t{sync::sizes::kept_ring}; }
+    [[nodiscard]] bool is_large() const noexcept { return newest_ring_.mask >= std::int64_t{sync::sizes.kept_ring}; }
     // Owner only. Gives the memory of large rings back to the system, if the queue is empty.
     void shrink() noexcept {
         // pairs: the compare-exchange of take() and of deque::steal(); the slots were read (RING2).

@@ -21,7 +21,7 @@ namespace brigade::detail {
 namespace frame_sizes {
 
 inline constexpr std::size_t step = 64;
-inline constexpr std::size_t page = sync::sizes::frame_page;
+inline constexpr std::size_t page = sync::sizes.frame_page;
 inline constexpr std::size_t head = 2 * sync::cache_line;
 inline constexpr std::size_t largest = std::min<std::size_t>(4096, (page - head) / 4 / step * step);
 static_assert(std::has_single_bit(page) && page / step <= 0x7fff && largest >= step);
@@ -58,7 +58,7 @@ inline constexpr auto table = [] {
         all.rows[c] = {.block = static_cast<std::uint32_t>(block_of(c)),
                        .blocks = static_cast<std::uint32_t>(blocks),
                        .reusable = static_cast<std::uint32_t>(quarter),
-                       .magazine = static_cast<std::uint32_t>(std::min(quarter, sync::sizes::frame_magazine))};
+                       .magazine = static_cast<std::uint32_t>(std::min(quarter, sync::sizes.frame_magazine))};
     }
     return all;
 }();

@@ -159,17 +159,33 @@ template <class I>
 template <class R>
 using element_of = std::ranges::range_reference_t<std::views::all_t<R>>;
 
-// Runs leaf(b, e) for parts [b, e) of [begin, end), which is not empty.
+// A leaf of one element, for which the body gives a task.
+template <class I, class F>
+struct awaited_leaf {
+    const I& first;
+    const F& body;
+};
+template <class Leaf>
+inline constexpr bool is_awaited_leaf = false;
+template <class I, class F>
+inline constexpr bool is_awaited_leaf<awaited_leaf<I, F>> = true;
+
+// Runs leaf(b, e) for parts [b, e) of [begin, end), which is not empty; or an awaited leaf for each element.
 template <class Leaf>
 task<> divide(parallel_region& region, const Leaf& leaf, std::size_t begin, std::size_t end) {
     try {
-        while (end - begin > region.grain() && !region.is_over()) {
+        while (end - begin > (is_awaited_leaf<Leaf> ? 1 : region.grain()) && !region.is_over()) {
             const std::size_t middle = begin + (end - begin) / 2;
             co_await fork(divide(region, leaf, begin, middle));
             begin = middle;
         }
         if (!region.is_over()) {
-            region.run_leaf(end - begin, [&] { leaf(begin, end); });
+            if constexpr (is_awaited_leaf<Leaf>) {
+                // In one expression: what the body is called with lives as long as its task.
+                co_await std::invoke(leaf.body, *advanced(leaf.first, begin));
+            } else {
+                region.run_leaf(end - begin, [&] { leaf(begin, end); });
+            }
         }
     } catch (...) {
         region.fail(std::current_exception());

@@ -175,8 +175,6 @@ public:
 private:
     direct place_ = nullptr;
 };
-template <class T>
-class result_place<T&&> {};  // nothing forks these
 template <>
 class result_place<void> {};
 

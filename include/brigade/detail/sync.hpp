@@ -15,6 +15,8 @@
 #include <source_location>
 #include <thread>
 
+#include <brigade/detail/sizes.hpp>
+
 #if defined(__has_feature)
 #define BRIGADE_HAS_FEATURE(name) __has_feature(name)
 #else
@@ -35,10 +37,25 @@ using condition_variable = std::condition_variable;
 using clock = std::chrono::steady_clock;
 using thread = std::thread;
 
+// For the few loops that wait for another thread to leave a section of some instructions, one object for each wait:
+//     for (sync::backoff turn; still_inside(); turn.pause()) {
+//     }
+// Lets other threads run, and, when that does not help, sleeps for a moment before each look: so it leaves the
+// processor to one that was preempted in the section, whatever its priority is.
+class backoff {
+public:
+    void pause() noexcept;
+
+private:
+    static constexpr unsigned most_yields = 16;
+    static constexpr std::chrono::microseconds moment{50};
+
+    unsigned yields_ = 0;
+};
+
 // A mutex for sections of some instructions, where two threads hardly ever meet. It takes one atomic read-modify-write,
-// and a store to unlock: half of what std::mutex takes (7 and 15 ns here, uncontended). Who finds it locked lets other
-// threads run, and, when that does not help, sleeps for a moment before each look: so it leaves the processor to a
-// holder that was preempted, whatever its priority is. Who locks it after an unlock() may destroy it.
+// and a store to unlock: half of what std::mutex takes (7 and 15 ns here, uncontended). Who finds it locked waits as
+// backoff does. Who locks it after an unlock() may destroy it.
 // Rejected: a futex word that says whether somebody sleeps. Its unlock is an exchange, and 12 ns of the 15 are back.
 class spinlock {
 public:
@@ -69,25 +86,7 @@ using spinlock_guard = std::unique_lock<spinlock>;
 // AArch64 cores.
 inline constexpr std::size_t cache_line = 64;
 
-// How far things go before a rare path is taken. An exploring build has small ones, so that it takes all paths.
-struct sizes {
-    static constexpr std::size_t first_ring = 256;    // slots of a queue at first
-    static constexpr std::size_t kept_ring = 4096;    // slots that a queue may have when its worker rests
-    static constexpr std::size_t batch = 32;          // the most tasks that are moved at once
-    static constexpr std::size_t ready_many = 32;     // tasks of a worker with which it looks for injected ones rarely
-    static constexpr std::size_t ready_enough = 256;  // and beyond which it injects reluctantly
-    static constexpr std::size_t registry_shards = 16;
-    static constexpr unsigned shard_turn = 32;  // entries in a row that an outside thread adds to one shard
-    static constexpr std::chrono::nanoseconds fork_patience{10'000};    // that ready tasks have with one that forks
-    static constexpr std::chrono::nanoseconds watch_period{1'000'000};  // between two looks at the poller's seat
-    static constexpr std::chrono::nanoseconds long_stay{30'000};   // away from the seat: another may come meanwhile
-    static constexpr unsigned measured_sitting = 7;                // one in so many
-    static constexpr unsigned measured_lone = 31;                  // the same of tasks that are ready alone
-    static constexpr std::chrono::nanoseconds standby{5'000'000};  // of who has just gone to sleep
-    static constexpr std::size_t frame_page = 64 * 1024;           // bytes; a power of two
-    static constexpr std::size_t frame_magazine = 32;    // frames that move together between a thread and a page
-    static constexpr std::size_t frame_pages_kept = 32;  // unused pages that stay for the next burst
-};
+inline constexpr const size_settings& sizes = real_sizes;
 
 // Sleeps while `word` holds `expected`. May return early or for no reason: callers loop on their own condition.
 // Terminates on an errno that only a programming error can cause.
@@ -98,9 +97,6 @@ void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, std::ch
 
 // Wakes one thread that sleeps on `word`. Touches only its address, so the word may already be gone.
 void futex_wake(atomic<std::uint32_t>& word) noexcept;
-
-// For the few loops that wait for another thread to leave a section of some instructions.
-void yield_thread() noexcept;
 
 // A small number that the calling thread keeps and no other living or dead thread has: dealt in the order of asking.
 [[nodiscard]] unsigned this_thread_number() noexcept;

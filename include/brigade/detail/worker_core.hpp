@@ -25,8 +25,8 @@ public:
         return needs_waking(word_.load(std::memory_order_relaxed));
     }
 
-    // As above, but true also where the fence is not free, so that it costs nothing where it is.
-    [[nodiscard]] bool may_need_waking() const noexcept {
+    // As above where the fence is free; true where it would cost something: then needs_waking() is still to be asked.
+    [[nodiscard]] bool needs_waking_or_fence() const noexcept {
         if (!sync::asymmetric_fence_light_if_free()) [[unlikely]] {  // pairs: the heavy fence in idle::sleep(), IDLE1
             return true;
         }
@@ -68,7 +68,7 @@ public:
     [[nodiscard, gnu::always_inline]] std::coroutine_handle<> fork(void* parent,
                                                                    std::coroutine_handle<> child) noexcept {
         forked_.push(parent);
-        if (some_may_be_due() || counts_.may_need_waking()) [[unlikely]] {
+        if (some_may_be_due() || counts_.needs_waking_or_fence()) [[unlikely]] {
             return announce(child);
         }
         return child;
@@ -84,14 +84,14 @@ public:
     }
 
 protected:
-    worker_core(const worker_counts& counts, const sync::atomic<std::size_t>& injected,
+    worker_core(const worker_counts& counts, const sync::atomic<std::size_t>& injection_count,
                 const sync::atomic<scheduler_phase>& phase) noexcept
-        : counts_(counts), injected_(injected), phase_(phase) {}
+        : counts_(counts), injection_count_(injection_count), phase_(phase) {}
     ~worker_core() = default;
 
     // WRK3. A hint.
     [[nodiscard]] bool some_may_be_due() const noexcept {
-        return ready_.size() != 0 || injected_.load(std::memory_order_relaxed) != 0 ||
+        return ready_.size() != 0 || injection_count_.load(std::memory_order_relaxed) != 0 ||
                phase_.load(std::memory_order_relaxed) == scheduler_phase::leaving;
     }
 
@@ -104,7 +104,7 @@ private:
     BRIGADE_RARELY_CALLED void displace(std::coroutine_handle<> handle) noexcept;
 
     const worker_counts& counts_;
-    const sync::atomic<std::size_t>& injected_;
+    const sync::atomic<std::size_t>& injection_count_;
     const sync::atomic<scheduler_phase>& phase_;
 };
 

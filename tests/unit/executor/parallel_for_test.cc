@@ -1,8 +1,10 @@
 #include <brigade/parallel_for.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -16,6 +18,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -49,6 +52,10 @@ static_assert(!can_loop<std::initializer_list<int>, plain_body>);
 // A body of another argument; and one that would change itself, on several workers at once.
 static_assert(!can_loop<std::vector<std::string>&, plain_body>);
 static_assert(!can_loop<std::vector<int>&, decltype([n = 0](int) mutable { return ++n; })>);
+// Elements that share their bytes, with a body that may write to them; those of one that is const can only be read.
+static_assert(!can_loop<std::vector<bool>&, decltype([](auto&&) {})>);
+static_assert(!can_loop<std::vector<bool>::iterator, std::vector<bool>::iterator, decltype([](auto&&) {})>);
+static_assert(can_loop<const std::vector<bool>&, decltype([](bool) {})>);
 // A range that cannot be kept: neither copied nor moved, and about to go.
 static_assert(!can_loop<const std::vector<std::unique_ptr<int>>, decltype([](const std::unique_ptr<int>&) {})>);
 
@@ -102,6 +109,58 @@ TEST_P(parallel_for_test, has_nothing_to_do_when_the_first_index_is_not_before_t
         co_await parallel_for(std::uint64_t{5}, std::numeric_limits<std::uint64_t>::min(), fail);
     });
 }
+
+// The indices next to the limits of I, and, where an I has few values, all from its least to its greatest.
+template <class I>
+void expect_indices_at_limits(executor& on) {
+    constexpr I min = std::numeric_limits<I>::min();
+    constexpr I max = std::numeric_limits<I>::max();
+    const auto expect_calls = [&on](I first, I last, std::size_t count) {
+        std::vector<std::atomic<int>> calls(count);
+        const auto body = [&](auto i) {
+            static_assert(std::same_as<decltype(i), I>);
+            ++calls.at(static_cast<std::size_t>(i) - static_cast<std::size_t>(first));
+        };
+        on.block_on([&] { return parallel_for(first, last, body); });
+        on.block_on([&] {
+            return parallel_for(first, last, [&body](I i) -> task<> {
+                body(i);
+                co_return;
+            });
+        });
+        EXPECT_TRUE(std::ranges::all_of(calls, [](const std::atomic<int>& n) { return n == 2; })) << count;
+    };
+    expect_calls(min, static_cast<I>(min + 3), 3);
+    expect_calls(static_cast<I>(max - 3), max, 3);
+    expect_calls(max, max, 0);
+    expect_calls(max, min, 0);
+    expect_calls(min, min, 0);
+    if constexpr (sizeof(I) <= 2) {
+        expect_calls(min, max, static_cast<std::size_t>(max - min));
+    }
+}
+
+TEST_P(parallel_for_test, indices_of_every_integer_type_reach_its_limits) {
+    [this]<class... Is>(std::tuple<Is...>*) {
+        (expect_indices_at_limits<Is>(executor_), ...);
+    }(static_cast<std::tuple<char, signed char, unsigned char, char8_t, char16_t, char32_t, wchar_t, short,
+                             unsigned short, int, unsigned, long, unsigned long, long long, unsigned long long>*>(
+        nullptr));
+}
+
+TEST_P(parallel_for_test, indices_of_two_types_meet_in_the_one_that_both_convert_to) {
+    std::atomic<int> sum = 0;
+    const auto add = [&sum](auto i) {
+        static_assert(std::same_as<decltype(i), int>);
+        sum += i;
+    };
+    executor_.block_on([&] { return parallel_for('\0', short{4}, add); });
+    EXPECT_EQ(sum, 6);
+    executor_.block_on([&] { return parallel_for(std::int8_t{-3}, std::uint8_t{2}, add); });
+    EXPECT_EQ(sum, 6 - 5);
+}
+// There is none after true.
+static_assert(!can_loop<bool, bool, decltype([](bool) {})>);
 
 TEST(parallel_for_indices, a_negative_one_beside_an_unsigned_one_is_refused) {
     EXPECT_THROW(static_cast<void>(parallel_for(-1, std::size_t{3}, [](std::size_t) {})), std::invalid_argument);

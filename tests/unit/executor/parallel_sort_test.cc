@@ -35,6 +35,14 @@ concept can_sort = requires(Args... args) { parallel_sort(std::forward<Args>(arg
 static_assert(can_sort<numbers&> && can_sort<std::span<int>> && can_sort<int*, int*, std::greater<>>);
 static_assert(!can_sort<numbers> && !can_sort<const numbers&> && !can_sort<std::list<int>&>);
 static_assert(!can_sort<std::vector<std::less<>>&>);
+// Elements that share their bytes; callables that would change themselves, on several workers at once.
+static_assert(!can_sort<std::vector<bool>&> && !can_sort<std::vector<bool>::iterator, std::vector<bool>::iterator>);
+using counting_less = decltype([n = 0](int a, int b) mutable { return a < b + n++; });
+using counting_identity = decltype([n = 0](int a) mutable { return a + n++; });
+static_assert(!can_sort<std::span<int>, counting_less> && !can_sort<int*, int*, counting_less>);
+static_assert(!can_sort<std::span<int>, std::less<>, counting_identity>);
+static_assert(!can_sort<int*, int*, std::less<>, counting_identity>);
+static_assert(can_sort<std::span<int>, std::reference_wrapper<counting_less>>);
 
 class parallel_sort_test : public testing::TestWithParam<unsigned> {
 protected:

@@ -1,4 +1,4 @@
-// The spinlock of the door. (To the models a lock is a lock.)
+// The spinlock of the door, and how it waits. (To the models a lock is a lock, and a pause a step.)
 #include <brigade/detail/sync.hpp>
 
 #include <memory>
@@ -6,13 +6,33 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "tests/support/latch.hpp"
 
 namespace {
 
+using brigade::detail::sync::backoff;
 using brigade::detail::sync::spinlock;
 using brigade::detail::sync::spinlock_guard;
+
+// How often the calling thread has slept.
+long times_slept() {
+    rusage used{};
+    EXPECT_EQ(::getrusage(RUSAGE_THREAD, &used), 0);
+    return used.ru_nvcsw;
+}
+
+// A thread that only yields never lets one of lower priority run. Which of the moments are over before the thread is
+// asleep is the system's business.
+TEST(backoff, sleeps_when_to_yield_does_not_help) {
+    const long before = times_slept();
+    backoff turn;
+    for (int i = 0; i < 100; ++i) {
+        turn.pause();
+    }
+    EXPECT_GT(times_slept(), before);
+}
 
 TEST(spinlock, is_locked_until_it_is_unlocked) {
     spinlock lock;

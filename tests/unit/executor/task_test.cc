@@ -242,7 +242,12 @@ TEST_F(task_test, may_be_awaited_far_from_where_it_was_made) {
     EXPECT_EQ(given, 9);
 }
 
-// What does not compile: a second await without a move, a copy.
+// What does not compile: a task that gives an rvalue reference, a second await without a move, a copy.
+template <class T>
+concept can_be_given = requires { typename task<T>; };
+static_assert(can_be_given<void> && can_be_given<int> && can_be_given<const std::unique_ptr<int>> &&
+              can_be_given<int&> && can_be_given<const int&>);
+static_assert(!can_be_given<int&&> && !can_be_given<const int&&> && !can_be_given<int()>);
 static_assert(!std::is_copy_constructible_v<task<int>>);
 static_assert(!std::is_copy_assignable_v<task<int>>);
 static_assert(std::is_nothrow_move_constructible_v<task<int>>);

@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <brigade/detail/sizes.hpp>
+
 #include "tests/explore/engine.hpp"
 
 namespace brigade::detail::sync {
@@ -291,23 +293,23 @@ private:
 
 inline constexpr std::size_t cache_line = 64;
 
-struct sizes {
-    static constexpr std::size_t first_ring = 2;
-    static constexpr std::size_t kept_ring = 1;
-    static constexpr std::size_t batch = 2;
-    static constexpr std::size_t ready_many = 2;
-    static constexpr std::size_t ready_enough = 4;
-    static constexpr std::size_t registry_shards = 2;
-    static constexpr unsigned shard_turn = 1;
-    static constexpr std::chrono::nanoseconds fork_patience{0};
-    static constexpr std::chrono::nanoseconds watch_period{1};
-    static constexpr std::chrono::nanoseconds long_stay{0};
-    static constexpr unsigned measured_sitting = 1;
-    static constexpr unsigned measured_lone = 1;
-    static constexpr std::chrono::nanoseconds standby{1};
-    static constexpr std::size_t frame_page = 2048;
-    static constexpr std::size_t frame_magazine = 2;
-    static constexpr std::size_t frame_pages_kept = 1;
+inline constexpr size_settings sizes{
+    .first_ring = 2,
+    .kept_ring = 1,
+    .batch = 2,
+    .ready_many = 2,
+    .ready_enough = 4,
+    .registry_shards = 2,
+    .shard_turn = 1,
+    .fork_patience = std::chrono::nanoseconds(0),
+    .watch_period = std::chrono::nanoseconds(1),
+    .long_stay = std::chrono::nanoseconds(0),
+    .measured_sitting = 1,
+    .measured_lone = 1,
+    .standby = std::chrono::nanoseconds(1),
+    .frame_page = 2048,
+    .frame_magazine = 2,
+    .frame_pages_kept = 1,
 };
 
 inline void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected,
@@ -322,9 +324,14 @@ inline void futex_wake(atomic<std::uint32_t>& word,
                        std::source_location where = std::source_location::current()) noexcept {
     engine::the().futex_wake(&word, where);
 }
+// For the models' own loops.
 inline void yield_thread(std::source_location where = std::source_location::current()) noexcept {
     engine::the().yield(where);
 }
+// To a model a pause is a step after which another thread goes on, if there is one that can.
+struct backoff {
+    void pause(std::source_location where = std::source_location::current()) noexcept { yield_thread(where); }
+};
 [[nodiscard]] inline unsigned this_thread_number() noexcept {
     return engine::the().current();
 }

@@ -16,6 +16,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <brigade/detail/sizes.hpp>
+
 #include "tests/explore/scale/machine.hpp"
 
 namespace brigade::detail::sync {
@@ -132,9 +134,9 @@ inline void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, 
 inline void futex_wake(atomic<std::uint32_t>& word) noexcept {
     machine::the().futex_wake(&word, 1);
 }
-inline void yield_thread() noexcept {
-    machine::the().yield();
-}
+struct backoff {
+    void pause() noexcept { machine::the().yield(); }
+};
 [[nodiscard]] inline unsigned this_thread_number() noexcept {
     return machine::the().current();
 }
@@ -255,25 +257,7 @@ private:
 
 inline constexpr std::size_t cache_line = 64;
 
-// The real ones.
-struct sizes {
-    static constexpr std::size_t first_ring = 256;
-    static constexpr std::size_t kept_ring = 4096;
-    static constexpr std::size_t batch = 32;
-    static constexpr std::size_t ready_many = 32;
-    static constexpr std::size_t ready_enough = 256;
-    static constexpr std::size_t registry_shards = 16;
-    static constexpr unsigned shard_turn = 32;
-    static constexpr std::chrono::nanoseconds fork_patience{10'000};
-    static constexpr std::chrono::nanoseconds watch_period{1'000'000};
-    static constexpr std::chrono::nanoseconds long_stay{30'000};
-    static constexpr unsigned measured_sitting = 7;
-    static constexpr unsigned measured_lone = 31;
-    static constexpr std::chrono::nanoseconds standby{5'000'000};
-    static constexpr std::size_t frame_page = 64 * 1024;
-    static constexpr std::size_t frame_magazine = 32;
-    static constexpr std::size_t frame_pages_kept = 32;
-};
+inline constexpr const size_settings& sizes = real_sizes;
 
 template <class T, T* Initial = nullptr>
 class thread_pointer {
