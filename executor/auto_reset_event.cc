@@ -160,11 +160,10 @@ bool event_waiter::finish() noexcept {
 }
 
 void event_waiter::wake() noexcept {
-    const waiter woken = self_;
     const resumption resume = resume_;
-    const scheduler_hold hold(woken.home);           // EVT6
+    const prepared_post prepared(self_);             // EVT6
     let_go_.store(true, std::memory_order_release);  // pairs: the load in give_up(). EVT4.
-    resume(woken);
+    resume(prepared);
 }
 
 void event_waiter::give_up() noexcept {

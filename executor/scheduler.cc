@@ -187,21 +187,30 @@ scheduler* current_scheduler() noexcept {
     return w != nullptr ? &w->home() : nullptr;
 }
 
-scheduler_hold::scheduler_hold(scheduler* home) noexcept : held_(home != current_scheduler() ? home : nullptr) {
-    if (held_ != nullptr) {
-        held_->hold();
-    }
-}
-
-scheduler_hold::~scheduler_hold() {
-    if (held_ != nullptr) {
-        held_->let_go();
-    }
-}
-
 void waiter::suspend(std::coroutine_handle<> suspended) noexcept {
     handle = suspended;
     home = &this_worker().home();
+}
+
+prepared_post::prepared_post(const waiter& w) noexcept
+    : whom_(w), local_(w.home != nullptr ? w.home->local_worker() : nullptr) {
+    if (local_ == nullptr && whom_.home != nullptr) {
+        whom_.home->hold();
+    }
+}
+
+prepared_post::~prepared_post() {
+    if (local_ == nullptr && whom_.home != nullptr) {
+        whom_.home->let_go();
+    }
+}
+
+void prepared_post::post() const noexcept {
+    if (local_ != nullptr) {
+        local_->push_ready(whom_.handle);
+    } else {
+        whom_.home->inject(whom_.handle);
+    }
 }
 
 executor* current_executor() noexcept {

@@ -3,7 +3,7 @@
 // The end: `phase_` is set and everybody is woken. In `draining` each worker runs what it still finds and leaves, in
 // `leaving` it leaves when the coroutine that it runs has returned to it. The threads are joined. Last the destructor
 // waits for threads of other executors that hold it: that are still inside post(), while the task that they posted,
-// which may have been the last, has ended; or about to post one that has been destroyed meanwhile (scheduler_hold).
+// which may have been the last, has ended; or about to post one that has been destroyed meanwhile (prepared_post).
 // Who spawns a task from outside keeps the executor itself, and spares the two read-modify-writes (start()).
 //   SCH1  The phase only grows. A worker looks at it before it takes a coroutine (leaving) and, with nothing to run,
 //         before it sleeps and after it has entered the stack of sleepers (draining).
@@ -57,8 +57,12 @@ public:
     // Any thread. Never fails: memory exhaustion terminates, as a task that was woken must not be lost.
     void post(std::coroutine_handle<> handle) noexcept;
     void post_next(std::coroutine_handle<> handle) noexcept;
-    // As post(), for a caller that keeps the executor until this returns.
+    // As post(), for a caller that keeps the scheduler until this returns.
     void start(std::coroutine_handle<> handle) noexcept;
+    // As start(), for a thread that is none of its workers.
+    void inject(std::coroutine_handle<> handle) noexcept;
+    // The calling thread, when it is one of its workers; else null.
+    [[nodiscard]] worker* local_worker() const noexcept;
 
     // Wakes a worker for work that has been published, unless one is searching or all are awake. Workers; other threads
     // make a full fence before (IDLE5).
@@ -88,9 +92,7 @@ public:
     [[nodiscard]] executor_counters counters() const noexcept;
 
 private:
-    [[nodiscard]] worker* local_worker() const noexcept;
     void unpark(unsigned index) noexcept;
-    void inject(std::coroutine_handle<> handle) noexcept;
     void hold_and_inject(std::coroutine_handle<> handle) noexcept;
     void run_worker(unsigned index, const std::string& name);
 

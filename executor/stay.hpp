@@ -11,7 +11,8 @@ public:
     stay(unsigned measured, sync::clock::duration long_from) noexcept : measured_(measured), long_from_(long_from) {}
 
     void begins() noexcept {
-        if (was_long_ || ++count_ % measured_ == 0) {
+        if (was_long_ || --unmeasured_ == 0) {
+            unmeasured_ = measured_;
             measures_ = true;
             begun_ = sync::clock::now();
         }
@@ -28,7 +29,7 @@ public:
 private:
     const unsigned measured_;
     const sync::clock::duration long_from_;
-    unsigned count_ = 0;
+    unsigned unmeasured_ = measured_;  // how many to go
     bool measures_ = false;
     bool was_long_ = false;
     sync::clock::time_point begun_;

@@ -22,8 +22,8 @@ std::string readable(const char* type_name) {
 
 [[nodiscard]] unsigned number_for_shard() noexcept {
     const worker* const w = worker::current();
-    return w != nullptr ? w->index()
-                        : sync::this_thread_number() + sync::earlier_calls_of_this_thread() / sync::sizes.shard_turn;
+    return (w != nullptr ? w->index() : sync::this_thread_number()) +
+           sync::earlier_calls_of_this_thread() / sync::sizes.shard_turn;
 }
 
 }  // namespace

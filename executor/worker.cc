@@ -186,17 +186,22 @@ void worker::stop_searching() noexcept {
 
 void worker::push_ready(std::coroutine_handle<> handle) {
     ready_.push(handle.address());
-    const std::size_t ready = ready_.size();
-    // What is delivered in the seat first runs here, next.
-    if (seat_ != nullptr ? ready == 2 : ready > 1) {
-        home_.wake_one();
-    } else if (seat_ == nullptr && home_.idlers().needs_waking()) {
-        wake_for_lone_task();
+    if (seat_ != nullptr) {
+        // What is delivered in the seat first runs here, next.
+        if (ready_.size() == 2) {
+            home_.wake_one();
+        }
+    } else if (home_.idlers().needs_waking()) {  // first: it costs less than to look at what thieves have left
+        wake_for_ready_tasks();
     }
 }
 
-// WRK5
-void worker::wake_for_lone_task() noexcept {
+void worker::wake_for_ready_tasks() noexcept {
+    if (ready_.size() > 1) {
+        home_.wake_one();
+        return;
+    }
+    // WRK5
     if (with_lone_task_.was_long() || !home_.idlers().rely_on_standby()) {
         home_.wake_one();
     }

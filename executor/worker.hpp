@@ -137,7 +137,7 @@ private:
     [[nodiscard]] bool woken_while_giving_back_memory() noexcept;
     [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     void get_up_from_seat() noexcept;
-    void wake_for_lone_task() noexcept;
+    void wake_for_ready_tasks() noexcept;
     void queue_what_was_handed_over() noexcept;
     void run_item(void* item);
     void resume(std::coroutine_handle<> handle);

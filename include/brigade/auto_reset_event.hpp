@@ -27,7 +27,7 @@
 //         destroy the event. Nor does a wait, once published; but it may be on its way out of the lock.
 //   EVT6  A task is destroyed where it waits by the thread that ends its executor, whose own workers are gone. A set()
 //         from elsewhere may have taken the waiter: the destructor waits until it is let go. By then that set() holds
-//         the scheduler (scheduler_hold), so that it may post what is gone, to a queue that nobody takes from. The
+//         the scheduler (prepared_post), so that it may post what is gone, to a queue that nobody takes from. The
 //         permit that such a task has got, and has made no use of, goes to the next.
 //
 // Rejected: to publish first, and to listen for stops then. The await can then end only by one more exchange, which
@@ -56,7 +56,7 @@ namespace detail {
 class event_waiter {
 public:
     // How the one that waits is resumed; it may be gone when this returns.
-    using resumption = void (*)(const waiter&) noexcept;
+    using resumption = void (*)(const prepared_post&) noexcept;
 
     event_waiter(auto_reset_event& event, resumption resume) noexcept
         : event_(event), resume_(resume), on_stop_(*this) {}
@@ -104,7 +104,7 @@ private:
 class event_awaiter : private event_waiter {
 public:
     explicit event_awaiter(auto_reset_event& event) noexcept
-        : event_waiter(event, [](const waiter& w) noexcept { w.post(); }) {}
+        : event_waiter(event, [](const prepared_post& p) noexcept { p.post(); }) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>

@@ -17,6 +17,7 @@ using brigade::auto_reset_event;
 using brigade::stop_source;
 using brigade::detail::event_waiter;
 using brigade::detail::parker;
+using brigade::detail::prepared_post;
 using brigade::detail::scheduler;
 using brigade::detail::waiter;
 namespace sync = brigade::detail::sync;
@@ -60,7 +61,8 @@ public:
     [[nodiscard]] int times_resumed() const noexcept { return resumed_; }
 
 private:
-    static void resume(const waiter& w) noexcept {
+    static void resume(const prepared_post& p) noexcept {
+        const waiter& w = p.whom();
         auto& self = *static_cast<hand_run_wait*>(w.handle.address());
         ++self.resumed_;
         self.token_.unpark();

@@ -11,6 +11,7 @@ class executor;
 namespace brigade::detail {
 
 class scheduler;
+class worker;
 
 // The scheduler of the calling worker, and the executor of the calling worker or blocking thread; null on any other
 // thread.
@@ -23,19 +24,6 @@ void post(scheduler& home, std::coroutine_handle<> handle) noexcept;
 
 // As post(), for a caller that is about to finish: the coroutine may run next on this worker, ahead of its queue.
 void post_next(scheduler& home, std::coroutine_handle<> handle) noexcept;
-
-// Keeps a scheduler from going, though not its workers, for a thread that is about to post to it: one that is none of
-// its workers, or it does nothing. Any thread.
-class scheduler_hold {
-public:
-    explicit scheduler_hold(scheduler* home) noexcept;
-    ~scheduler_hold();
-    scheduler_hold(const scheduler_hold&) = delete;
-    scheduler_hold& operator=(const scheduler_hold&) = delete;
-
-private:
-    scheduler* const held_;
-};
 
 // The functions below are for workers; they report and terminate on any other thread.
 
@@ -61,6 +49,24 @@ struct waiter {
         const waiter self = *this;
         detail::post(*self.home, self.handle);
     }
+};
+
+// A post in two steps, for a thread that has to let the waiter go in between, and with it perhaps the scheduler's tasks
+// and workers: from here on the scheduler stays. Any thread.
+class prepared_post {
+public:
+    explicit prepared_post(const waiter& w) noexcept;
+    ~prepared_post();
+    prepared_post(const prepared_post&) = delete;
+    prepared_post& operator=(const prepared_post&) = delete;
+
+    [[nodiscard]] const waiter& whom() const noexcept { return whom_; }
+    // Once.
+    void post() const noexcept;
+
+private:
+    const waiter whom_;
+    worker* const local_;  // the calling one, when it is one of the scheduler's
 };
 
 }  // namespace brigade::detail
