@@ -87,7 +87,8 @@ task<std::uint64_t> uts(workloads::tree_node node) {
     co_return 1 + workloads::sum_of(below, children);
 }
 
-task<double> integrate(workloads::interval whole) {
+// By reference, as children end before the parent in whose frame it stands; so with the nodes of knapsack.
+task<double> integrate(const workloads::interval& whole) {
     const auto halves = whole.split();
     if (halves.are_close_to(whole)) {
         co_return halves.area();
@@ -157,7 +158,7 @@ task<> strassen(workloads::strassen_block block) {
     co_await join();
 }
 
-task<workloads::knapsack_result> knapsack(workloads::knapsack_node node) {
+task<workloads::knapsack_result> knapsack(const workloads::knapsack_node& node) {
     if (node.is_leaf()) {
         co_return node.as_leaf();
     }
@@ -166,13 +167,15 @@ task<workloads::knapsack_result> knapsack(workloads::knapsack_node node) {
         co_return taken;
     }
     workloads::knapsack_result skipped;
+    const workloads::knapsack_node without = node.skipped();
     if (node.can_take()) {
-        co_await fork(taken, knapsack(node.taken()));
-        co_await call(skipped, knapsack(node.skipped()));
+        const workloads::knapsack_node with = node.taken();
+        co_await fork(taken, knapsack(with));
+        co_await call(skipped, knapsack(without));
         co_await join();
         ++taken.nodes;
     } else {
-        skipped = co_await knapsack(node.skipped());
+        skipped = co_await knapsack(without);
     }
     co_return taken + skipped;
 }
@@ -206,11 +209,11 @@ public:
     }
     void matmul(const workloads::matmul_block& block) { executor_.block_on(::matmul, block); }
     std::uint64_t uts(workloads::tree_node root) { return executor_.block_on(::uts, root); }
-    double integrate(const workloads::interval& whole) { return executor_.block_on(::integrate, whole); }
+    double integrate(const workloads::interval& whole) { return executor_.block_on(::integrate(whole)); }
     void cilksort(const workloads::sort_block& block) { executor_.block_on(::cilksort, block); }
     void strassen(const workloads::strassen_block& block) { executor_.block_on(::strassen, block); }
     workloads::knapsack_result knapsack(const workloads::knapsack_node& root) {
-        return executor_.block_on(::knapsack, root);
+        return executor_.block_on(::knapsack(root));
     }
     void mark_all(std::vector<unsigned char>& marks) { executor_.block_on(::mark_all(marks)); }
 

@@ -22,7 +22,8 @@
 //   - the result is written at some time, by some thread. Do not look at it before the join.
 //   - the child may run after the statement that forked it, so it must not refer to that statement's temporaries: a
 //     lambda with captures, a std::string made for a parameter of type const std::string&. Variables of the parent are
-//     fine.
+//     fine, and for a struct of several members the cheaper way: by value it is written member by member and then
+//     copied whole into the child's frame, for which the processor waits (10 to 20 ns).
 //   - the parent must not end, neither by co_return nor by an exception: that reports and terminates, as children would
 //     write to variables that are gone. Where code in between may throw, keep the exception (std::current_exception()),
 //     join behind the handler, and rethrow it. A stop throws as well, out of sleep_for, a join_handle or an awaited
