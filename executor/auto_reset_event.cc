@@ -71,6 +71,9 @@ bool auto_reset_event::enter(detail::event_waiter& w) noexcept {
             continue;
         }
         if (seen == nullptr) {
+            if (lock.owns_lock()) {
+                lock.unlock();  // EVT5: who takes a waiter that is alone does not wait for the lock
+            }
             // pairs: the exchange of a waiter in set(), and the one below.
             if (word_.compare_exchange_strong(seen, &w, std::memory_order_release, std::memory_order_relaxed)) {
                 return true;

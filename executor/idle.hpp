@@ -31,7 +31,8 @@
 //          said so in the parker before, so who brings the token knows that the source must be interrupted.
 //   IDLE5  The last one awake needs no heavy fence in S2, and saves a system call for each event of a quiet process.
 //          Light fences are made by workers, and all others sleep: who is woken later is woken under the lock after S1,
-//          and reads what S1 left. Threads that are no workers make a full fence in P2.
+//          and reads what S1 left. (A sleeper makes one in S3 and S6, for what it has seen: that was published by one
+//          who was awake after that, or by an outsider.) Threads that are no workers make a full fence in P2.
 //   IDLE6  Who holds the poller's seat sleeps apart from the stack and is picked last: whoever else is woken costs as
 //          much, and events go on being heard. But in S3, when it runs still, it picks itself.
 //   IDLE7  A worker that has made one task ready, and expects to run it in a moment itself, need not wake anybody while

@@ -11,7 +11,7 @@ public:
     stay(unsigned measured, sync::clock::duration long_from) noexcept : measured_(measured), long_from_(long_from) {}
 
     void begins() noexcept {
-        if (was_long_ || --unmeasured_ == 0) {
+        if (!measures_ && (was_long_ || --unmeasured_ == 0)) {
             unmeasured_ = measured_;
             measures_ = true;
             begun_ = sync::clock::now();

@@ -1,10 +1,10 @@
 // The list of what is alive in an executor: spawned tasks and blocking jobs. Shutdown asks it whom to stop and for whom
 // to wait.
 //
-// Entries are spread over shards, each with its own lock, so that workers which spawn do not meet: each has one of its
-// own, unless there are more of them. An outside thread goes from one to the next: workers remove what it has added,
-// and while they lag behind, in shards that it has left, neither side waits for the other's cache line. The list is
-// intrusive: joining and leaving allocate nothing.
+// Entries are spread over shards, each with its own lock. A thread that spawns goes from one to the next, each thread
+// from another one on: tasks that others have stolen, or that an outside thread has spawned, are removed by those who
+// ran them, and while these lag behind, in shards that it has left, neither side waits for the other's cache line. The
+// list is intrusive: joining and leaving allocate nothing.
 //   REG1  An entry is in exactly one shard from add() to remove(), and remove() is the last that an executor hears of
 //         it. A task adds those that it spawns before it is removed itself, so a moment at which all shards are empty
 //         is the end.

@@ -86,7 +86,10 @@ void* worker::take_local() noexcept {
             ++next_in_a_row_;
             return std::exchange(next_, nullptr);
         }
-        push_ready(std::coroutine_handle<>::from_address(std::exchange(next_, nullptr)));
+        ready_.push(std::exchange(next_, nullptr));
+        if (ready_.size() > 1 || turn_ % forked_turn == 0) {
+            home_.wake_one();  // WRK1; alone it is taken below
+        }
     }
     next_in_a_row_ = 0;
     if (turn_ % forked_turn == 0) {
@@ -265,7 +268,8 @@ bool worker::others_are_due() noexcept {
 }
 
 void worker::push_yielded(std::coroutine_handle<> handle) {
-    // Nobody is woken: what stood here before was announced when it came, and this worker looks here next.
+    // Nobody is woken: what stood here before was announced when it came, or left to who stands by (WRK5), and this
+    // worker looks here next.
     ready_.push(handle.address());
 }
 

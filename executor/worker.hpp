@@ -131,10 +131,12 @@ private:
     void stop_searching() noexcept;
     void sleep() noexcept;
     void take_seat() noexcept;
-    [[nodiscard]] bool wake_for_what_is_there() noexcept;
+    [[nodiscard]] bool wake_for_what_is_there(bool has_polled) noexcept;
     [[nodiscard]] bool woken_while_standing_by() noexcept;
     void wait_until_woken() noexcept;
     [[nodiscard]] bool woken_while_giving_back_memory() noexcept;
+    void give_back_memory() noexcept;
+    [[nodiscard]] bool woken_within(std::chrono::nanoseconds limit) noexcept;
     [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     void get_up_from_seat() noexcept;
     void wake_for_ready_tasks() noexcept;

@@ -16,7 +16,7 @@ void worker::sleep() noexcept {
     const bool stands_by =
         seat_ != nullptr ? home_.idlers().sleep_in_seat(index_, searching) : home_.idlers().sleep(index_, searching);
     // S2: everything, once more, now that producers can see the sleeper.
-    const bool awake = wake_for_what_is_there();
+    const bool awake = wake_for_what_is_there(false);
     if (home_.current_phase() != scheduler::phase::running) {
         home_.wake_any();  // SCH2
     }
@@ -31,7 +31,7 @@ void worker::sleep() noexcept {
 }
 
 // S2 and S3 of a sleeper. True when it has picked itself, and left the seat.
-bool worker::wake_for_what_is_there() noexcept {
+bool worker::wake_for_what_is_there(bool has_polled) noexcept {
     if (!home_.has_visible_work()) {
         return false;
     }
@@ -42,7 +42,7 @@ bool worker::wake_for_what_is_there() noexcept {
     if (!home_.idlers().pick_itself(index_)) {
         return false;
     }
-    std::exchange(seat_, nullptr)->seat().leave(false);
+    std::exchange(seat_, nullptr)->seat().leave(has_polled);
     return true;
 }
 
@@ -56,20 +56,23 @@ void worker::take_seat() noexcept {
 
 // IDLE7. True when the worker is up.
 bool worker::woken_while_standing_by() noexcept {
+    sync::clock::duration rested{0};
     do {
-        const sync::clock::time_point until = sync::clock::now() + standby;
-        for (sync::clock::time_point now = until - standby; now < until; now = sync::clock::now()) {
-            if (rest(until - now)) {
-                if (seat_ != nullptr) {
-                    get_up_from_seat();
-                }
-                return true;
+        if (woken_within(standby)) {
+            if (seat_ != nullptr) {
+                get_up_from_seat();
             }
+            return true;
         }
         if (!home_.idlers().go_on_standing_by(index_)) {
             return false;
         }
-    } while (!wake_for_what_is_there());
+        rested += standby;
+        if (rested >= frame_patience) {
+            rested = {};
+            give_back_memory();
+        }
+    } while (!wake_for_what_is_there(true));
     return true;
 }
 
@@ -88,16 +91,33 @@ bool worker::woken_while_giving_back_memory() noexcept {
     if (!frames_in_excess && !ready_.is_large() && !forked_.is_large()) {
         return false;
     }
-    const sync::clock::time_point until = sync::clock::now() + frame_patience;
-    for (sync::clock::time_point now = until - frame_patience; now < until; now = sync::clock::now()) {
-        if (rest(until - now)) {
-            return true;
-        }
+    if (woken_within(frame_patience)) {
+        return true;
     }
     ready_.shrink();
     forked_.shrink();
     while (frames_in_excess && give_back_some_frames()) {
         if (rest(std::chrono::nanoseconds(0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// For one that has stood by for long.
+void worker::give_back_memory() noexcept {
+    ready_.shrink();
+    forked_.shrink();
+    if (settle_frames()) {
+        while (give_back_some_frames()) {
+        }
+    }
+}
+
+bool worker::woken_within(std::chrono::nanoseconds limit) noexcept {
+    const sync::clock::time_point until = sync::clock::now() + limit;
+    for (sync::clock::time_point now = until - limit; now < until; now = sync::clock::now()) {
+        if (rest(until - now)) {
             return true;
         }
     }

@@ -24,7 +24,8 @@
 //   EVT4  A waiter stays until it is let go, or it has withdrawn itself; and while a stop looks for it. Who wakes it
 //         does not touch it after it has let it go.
 //   EVT5  set() does not touch the event after it has left the permit or begun to wake: the task that goes on may
-//         destroy the event. Nor does a wait, once published; but it may be on its way out of the lock.
+//         destroy the event. Nor does a wait, once published: one that is alone does not hold the lock, and who takes
+//         one from the list has had the lock after it.
 //   EVT6  A task is destroyed where it waits by the thread that ends its executor, whose own workers are gone. A set()
 //         from elsewhere may have taken the waiter: the destructor waits until it is let go. By then that set() holds
 //         the scheduler (prepared_post), so that it may post what is gone, to a queue that nobody takes from. The

@@ -105,6 +105,20 @@ MODEL(auto_reset_event_model, a_reset_against_a_set_and_a_wait) {
     require(w.go_on(), "EVT1");
 }
 
+MODEL(auto_reset_event_model, who_arrives_beside_one_that_is_let_go_touches_nothing_after_that) {
+    auto event = std::make_unique<auto_reset_event>();
+    hand_run_wait first(*event);
+    hand_run_wait second(*event);
+    require(first.arrive(), "there is no permit");
+    const model_thread arriving([&] { second.arrive_and_leave(); });
+    const model_thread setter([&] {
+        event->set();
+        event->set();
+    });
+    require(first.go_on() && second.go_on_elsewhere(), "EVT1: one for each");
+    event.reset();  // EVT5
+}
+
 MODEL(auto_reset_event_model, who_is_stopped_as_it_arrives_goes_on_elsewhere) {
     auto_reset_event event;
     stop_source stop;
@@ -112,7 +126,7 @@ MODEL(auto_reset_event_model, who_is_stopped_as_it_arrives_goes_on_elsewhere) {
     const model_thread arriving([&] { w.arrive_and_leave(); });
     stop.request_stop();
     if (w.times_resumed() == 1) {  // and has not been stopped before it began
-        require(!w.go_on(), "EVT2: without a permit");
+        require(!w.go_on_elsewhere(), "EVT2: without a permit");
     }
 }
 

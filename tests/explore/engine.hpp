@@ -97,7 +97,8 @@ public:
 
     unsigned start_thread(std::function<void()> body, const std::source_location& where);
     void join_thread(unsigned thread, const std::source_location& where);
-    // Lets each other thread that can go on make a step first: so threads that wait in loops keep nobody out.
+    // Lets each other thread that can go on make a step first: so threads that wait in loops keep nobody out. For loops
+    // whose failed rounds change nothing: what a thread could do between two steps of others is not explored.
     void yield(const std::source_location& where);
     // Whether something that may fail for no reason does so now.
     [[nodiscard]] bool fails_spuriously(const std::source_location& where);

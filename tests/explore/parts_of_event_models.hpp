@@ -35,11 +35,16 @@ public:
         suspended_ = how == event_waiter::arrival::waits;
         return suspended_;
     }
-    // As arrive(), for a task that may go on elsewhere before this returns.
+    // As arrive(), for a task that goes on by go_on_elsewhere(), perhaps before this returns.
     void arrive_and_leave() {
-        suspended_ = true;
-        static_cast<void>(
-            waiter_->arrive({.handle = std::coroutine_handle<>::from_address(this), .home = home_}, stop_));
+        if (waiter_->arrive({.handle = std::coroutine_handle<>::from_address(this), .home = home_}, stop_) !=
+            event_waiter::arrival::waits) {
+            token_.unpark();
+        }
+    }
+    bool go_on_elsewhere() {
+        token_.wait();
+        return end();
     }
     // The waiter is gone once the task goes on. Gives whether it has got a permit.
     bool go_on() {
@@ -47,9 +52,7 @@ public:
             token_.wait();
             require(resumed_ == 1, "EVT2: woken once");
         }
-        const bool permitted = waiter_->finish();
-        waiter_.reset();
-        return permitted;
+        return end();
     }
     bool wait() {
         arrive();
@@ -61,6 +64,11 @@ public:
     [[nodiscard]] int times_resumed() const noexcept { return resumed_; }
 
 private:
+    bool end() {
+        const bool permitted = waiter_->finish();
+        waiter_.reset();
+        return permitted;
+    }
     static void resume(const prepared_post& p) noexcept {
         const waiter& w = p.whom();
         auto& self = *static_cast<hand_run_wait*>(w.handle.address());

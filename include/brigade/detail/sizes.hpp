@@ -15,7 +15,7 @@ struct size_settings {
     std::size_t ready_many;    // tasks of a worker with which it looks for injected ones rarely
     std::size_t ready_enough;  // and beyond which it injects reluctantly
     std::size_t registry_shards;
-    unsigned shard_turn;                     // entries in a row that an outside thread adds to one shard
+    unsigned shard_turn;                     // entries in a row that a thread adds to one shard
     std::chrono::nanoseconds fork_patience;  // that ready tasks have with one that forks
     std::chrono::nanoseconds watch_period;   // between two looks at the poller's seat
     std::chrono::nanoseconds long_stay;      // away from the seat: another may come meanwhile

@@ -328,7 +328,7 @@ inline void futex_wake(atomic<std::uint32_t>& word,
 inline void yield_thread(std::source_location where = std::source_location::current()) noexcept {
     engine::the().yield(where);
 }
-// To a model a pause is a step after which another thread goes on, if there is one that can.
+// To a model a pause is a step after which each other thread that can makes one.
 struct backoff {
     void pause(std::source_location where = std::source_location::current()) noexcept { yield_thread(where); }
 };

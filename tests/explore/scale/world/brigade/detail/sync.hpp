@@ -140,7 +140,7 @@ struct backoff {
 [[nodiscard]] inline unsigned this_thread_number() noexcept {
     return machine::the().current();
 }
-// What is simulated here spawns from workers alone.
+// What is simulated here spawns one task, and forks.
 [[nodiscard]] inline unsigned earlier_calls_of_this_thread() noexcept {
     return 0;
 }
