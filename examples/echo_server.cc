@@ -6,9 +6,12 @@
 
 // [echo_server]
 #include <array>
+#include <chrono>
 #include <span>
 
 #include <brigade/brigade.hpp>
+
+using namespace std::chrono_literals;
 
 brigade::task<> serve(brigade::tcp_stream client) {
     std::array<std::byte, 4096> buffer;
@@ -29,7 +32,8 @@ brigade::task<> accept_from(brigade::tcp_listener& listener) {
         auto client = co_await listener.accept();
         if (!client) {
             std::fprintf(stderr, "accept: %s\n", client.error().message().c_str());
-            co_return;
+            co_await brigade::sleep_for(100ms);  // too many open files, say: until some are closed
+            continue;
         }
         brigade::spawn(serve, std::move(*client)).detach();
     }

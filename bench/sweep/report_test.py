@@ -101,6 +101,18 @@ class PlanTest(unittest.TestCase):
         self.assertEqual({step[1:3] for step in plan}, {("yield_many", 10)})
 
 
+    def test_a_work_that_is_not_there_is_an_error(self):
+        with self.assertRaisesRegex(ValueError, "there is no work fibb; there are fib, yield_many"):
+            self.plan("--works", "fib,fibb")
+
+    def test_a_part_does_not_replace_the_report_over_everything(self):
+        self.assertEqual(sweep.parse(["--repetitions", "3"]).output, sweep.WHOLE)
+        for part in (["--works", "fib"], ["--suite", "scheduler"], ["--runtimes", "brigade"], ["--small"]):
+            self.assertEqual(sweep.parse(part).output, sweep.PART)
+        results = sweep.parse(["--small", "--output", "here"]).results
+        self.assertEqual(results, pathlib.Path("here", "benchmarks", "results.jsonl"))
+
+
 class MeasureTest(unittest.TestCase):
     """With programs that are lines of shell."""
 

@@ -26,7 +26,9 @@ import report
 import runs
 import runtimes
 
-DEFAULT_RESULTS = runtimes.ROOT / "docs" / "benchmarks" / "results.jsonl"
+# Where a report over everything goes, and one over a part of it.
+WHOLE = runtimes.ROOT / "docs"
+PART = pathlib.Path("sweep-results")
 
 
 def numbers(text):
@@ -50,10 +52,10 @@ def parse(arguments):
     add("--small", action="store_true", help="small sizes: to try out the sweep itself")
     add("--also", action="append", default=[], metavar="NAME=COMMAND", help="another program to measure; repeatable")
     add("--limit", type=int, metavar="SECONDS", default=300, help="for one run (default 300)")
-    add("--results", type=pathlib.Path, default=DEFAULT_RESULTS, metavar="FILE",
-        help="keeps the raw results (default docs/benchmarks/results.jsonl)")
-    add("--output", type=pathlib.Path, default=runtimes.ROOT / "docs", metavar="FOLDER",
-        help="gets benchmarks.md and benchmarks/*.svg (default docs)")
+    add("--output", type=pathlib.Path, metavar="FOLDER",
+        help=f"gets benchmarks.md and benchmarks/*.svg (default docs; for a part of all, {PART})")
+    add("--results", type=pathlib.Path, metavar="FILE",
+        help="keeps the raw results (default benchmarks/results.jsonl in the folder of the report)")
     add("--resume", action="store_true", help="go on with the results that are there, with the options of then")
     add("--report", action="store_true", help="run nothing, write the report from the results that are there")
     add("--print-package-groups", action="store_true", help=argparse.SUPPRESS)
@@ -61,6 +63,11 @@ def parse(arguments):
     unknown = set(options.runtimes or []) - set(runtimes.names())
     if unknown:
         parser.error(f"there is no runtime {', '.join(sorted(unknown))}; there are {', '.join(runtimes.names())}")
+    if options.output is None:
+        is_part = options.small or options.works or options.suite or options.runtimes
+        options.output = PART if is_part else WHOLE
+    if options.results is None:
+        options.results = options.output / "benchmarks" / "results.jsonl"
     if options.repetitions < 1 or min(options.workers) < 1:
         parser.error("repetitions and workers begin at 1")
     try:
@@ -93,7 +100,11 @@ def described_works(works):
 
 
 def make_plan(options, works, described):
-    """The runs in order, (runtime, work, size, workers, repetition), and what is left out: [(runtime, work, ...)]."""
+    """The runs in order, (runtime, work, size, workers, repetition), and what is left out: [(runtime, work, ...)].
+    Raises ValueError for a work that nobody describes."""
+    unknown = set(options.works or []) - set(described)
+    if unknown:
+        raise ValueError(f"there is no work {', '.join(sorted(unknown))}; there are {', '.join(described)}")
     plan, left_out = [], []
     for name, about in described.items():
         if options.works is not None and name not in options.works:
@@ -179,14 +190,18 @@ def main(arguments):
             print(f"sweep: {error}", file=sys.stderr)
             return 1
         described = described_works(works)
-        plan, left_out = make_plan(options, works, described)
+        try:
+            plan, left_out = make_plan(options, works, described)
+        except ValueError as error:
+            print(f"sweep: {error}", file=sys.stderr)
+            return 2
         if not options.resume:
             results.put_aside()
             results.append(header_of(options, described, left_out))
         try:
             good = measure(options, works, plan, results, described)
         except KeyboardInterrupt:
-            print("\nsweep: interrupted; bazel/sweep --resume goes on", file=sys.stderr)
+            print(f"\nsweep: interrupted; bazel/sweep --resume --results {options.results} goes on", file=sys.stderr)
             return 130
     report.write(results.read(), options.output)
     print(f"sweep: wrote {options.output / 'benchmarks.md'}", file=sys.stderr)
