@@ -135,7 +135,7 @@ private:
     [[nodiscard]] bool woken_while_standing_by() noexcept;
     void wait_until_woken() noexcept;
     [[nodiscard]] bool woken_while_giving_back_memory() noexcept;
-    void give_back_memory() noexcept;
+    [[nodiscard]] bool woken_while_shrinking(bool frames_in_excess) noexcept;
     [[nodiscard]] bool woken_within(std::chrono::nanoseconds limit) noexcept;
     [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     void get_up_from_seat() noexcept;

@@ -58,7 +58,13 @@ void worker::take_seat() noexcept {
 bool worker::woken_while_standing_by() noexcept {
     sync::clock::duration rested{0};
     do {
-        if (woken_within(standby)) {
+        bool woken = woken_within(standby);
+        rested += standby;
+        if (!woken && rested >= frame_patience) {
+            rested = {};
+            woken = woken_while_shrinking(settle_frames());
+        }
+        if (woken) {
             if (seat_ != nullptr) {
                 get_up_from_seat();
             }
@@ -66,11 +72,6 @@ bool worker::woken_while_standing_by() noexcept {
         }
         if (!home_.idlers().go_on_standing_by(index_)) {
             return false;
-        }
-        rested += standby;
-        if (rested >= frame_patience) {
-            rested = {};
-            give_back_memory();
         }
     } while (!wake_for_what_is_there(true));
     return true;
@@ -91,9 +92,10 @@ bool worker::woken_while_giving_back_memory() noexcept {
     if (!frames_in_excess && !ready_.is_large() && !forked_.is_large()) {
         return false;
     }
-    if (woken_within(frame_patience)) {
-        return true;
-    }
+    return woken_within(frame_patience) || woken_while_shrinking(frames_in_excess);
+}
+
+bool worker::woken_while_shrinking(bool frames_in_excess) noexcept {
     ready_.shrink();
     forked_.shrink();
     while (frames_in_excess && give_back_some_frames()) {
@@ -102,16 +104,6 @@ bool worker::woken_while_giving_back_memory() noexcept {
         }
     }
     return false;
-}
-
-// For one that has stood by for long.
-void worker::give_back_memory() noexcept {
-    ready_.shrink();
-    forked_.shrink();
-    if (settle_frames()) {
-        while (give_back_some_frames()) {
-        }
-    }
 }
 
 bool worker::woken_within(std::chrono::nanoseconds limit) noexcept {
