@@ -95,7 +95,7 @@ record_versions() {
     local -a packages
     mapfile -t packages < <(packages_in build)
     compilers=$(fingerprint_of "${packages[@]}" libc6-dev libstdc++-12-dev)
-    mapfile -t packages < <(packages_in libraries examples openmp boost)
+    mapfile -t packages < <(packages_in libraries examples openmp boost libevent libuv)
     libraries=$(fingerprint_of "${packages[@]}")
     local -a lines=(
         "# Written by bazel/setup.sh; stands for the versions of the packages that are installed."

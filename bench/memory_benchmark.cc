@@ -78,6 +78,47 @@ void after_a_loop_of_forks(benchmark::State& state) {
     state.counters["after_MiB"] = resident_mib();
 }
 
+// Tasks that sleep, all that belongs to them included: spawned, without the handles, or forked.
+task<> sleep_long() {
+    try {
+        co_await brigade::sleep_for(std::chrono::hours(1));
+    } catch (const brigade::operation_cancelled&) {
+    }
+}
+task<double> start_sleepers(std::int64_t tasks, bool forked) {
+    for (std::int64_t i = 0; i < tasks; ++i) {
+        if (forked) {
+            co_await brigade::fork(sleep_long());
+        } else {
+            brigade::spawn(sleep_long()).detach();
+        }
+        if (i % 1'000 == 999) {
+            co_await brigade::yield();  // so that they get to their sleep
+        }
+    }
+    co_await brigade::yield();
+    const double live = resident_mib();
+    if (forked) {
+        brigade::executor::current().request_stop();
+        co_await brigade::join();
+    }
+    co_return live;
+}
+void of_a_sleeping_task(benchmark::State& state) {
+    brigade::executor executor({.workers = 1});
+    for (auto _ : state) {
+        const double before = resident_mib();
+        const double live = executor.block_on(start_sleepers(state.range(0), state.range(1) != 0));
+        state.counters["bytes_each"] = (live - before) * (1 << 20) / static_cast<double>(state.range(0));
+    }
+    executor.request_stop();
+}
+
+BENCHMARK(of_a_sleeping_task)
+    ->ArgNames({"tasks", "forked"})
+    ->ArgsProduct({{1'000'000}, {0, 1}})
+    ->Iterations(1)
+    ->UseRealTime();
 BENCHMARK(after_a_burst)
     ->ArgNames({"tasks", "workers"})
     ->ArgsProduct({{1'000'000}, {1, 2}})

@@ -1,4 +1,4 @@
-// The scheduler suite on Brigade, which bench/workloads/scheduler.hpp describes.
+// The scheduler suite and the timer suite on Brigade, which bench/workloads/scheduler.hpp and timers.hpp describe.
 //
 //   bazel run --config=bench //bench:scheduler_benchmark
 #include <atomic>
@@ -11,6 +11,7 @@
 #include <brigade/brigade.hpp>
 
 #include "bench/workloads/scheduler.hpp"
+#include "bench/workloads/timers.hpp"
 
 namespace {
 
@@ -121,6 +122,46 @@ task<std::uint64_t> wake_and_wait(unsigned times) {
     co_return times;
 }
 
+task<> yield_once() {
+    co_await brigade::yield();
+}
+
+task<> sleep_long() {
+    co_await brigade::sleep_for(workloads::sleeping_tasks::time);
+}
+
+task<> set_timers(unsigned count, std::atomic<std::uint64_t>& right, workloads::countdown& left) {
+    using churn = workloads::timer_churn;
+    unsigned as_expected = 0;
+    for (unsigned i = 1; i <= count; ++i) {
+        const bool expires = i % churn::one_expires_of == 0;
+        const auto result = expires ? co_await brigade::with_timeout(churn::short_limit, sleep_long())
+                                    : co_await brigade::with_timeout(churn::long_limit, yield_once());
+        as_expected += result.has_value() != expires ? 1 : 0;
+    }
+    right.fetch_add(as_expected, std::memory_order_relaxed);
+    left.one_ended();
+}
+
+task<> set_timers_in_all(unsigned size, std::atomic<std::uint64_t>& right, workloads::countdown& left) {
+    for (unsigned i = 0; i < workloads::timer_churn::parallel_tasks; ++i) {
+        brigade::spawn(set_timers(workloads::timer_churn::share(size), right, left)).detach();
+    }
+    co_return;
+}
+
+task<> fall_asleep(workloads::countdown& awake) {
+    awake.one_ended();
+    co_await brigade::sleep_for(workloads::sleeping_tasks::time);
+}
+
+task<> put_to_sleep(unsigned size, workloads::countdown& awake) {
+    for (unsigned i = 0; i < size; ++i) {
+        brigade::spawn(fall_asleep(awake)).detach();
+    }
+    co_return;
+}
+
 class brigade_runtime {
 public:
     static constexpr std::string_view name = "brigade";
@@ -166,6 +207,18 @@ public:
     }
     std::uint64_t run(workloads::yield_alone /*work*/, unsigned size) { return executor_.block_on(yield_times(size)); }
     std::uint64_t run(workloads::round_trip /*work*/, unsigned size) { return executor_.block_on(wake_and_wait(size)); }
+    std::uint64_t run(workloads::timer_churn work, unsigned size) {
+        std::atomic<std::uint64_t> right = 0;
+        left_.start(work.parallel_tasks);
+        executor_.spawn(set_timers_in_all(size, right, left_)).detach();
+        left_.wait();
+        return right;
+    }
+    std::uint64_t run(workloads::sleeping_tasks /*work*/, unsigned size) {
+        left_.start(size);
+        executor_.spawn(put_to_sleep(size, left_)).detach();
+        return left_.wait();
+    }
 
 private:
     std::uint64_t spawn_from_outside(unsigned size) {
@@ -186,5 +239,5 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    return workloads::run_program<brigade_runtime, workloads::scheduler_suite>(argc, argv);
+    return workloads::run_program<brigade_runtime, workloads::scheduler_suite, workloads::timer_suite>(argc, argv);
 }

@@ -80,7 +80,7 @@ void blocking_pool::start_thread() {
         threads_[slot].join();  // it has left next_job() and ends without the lock
     }
     threads_[slot] = sync::thread([this, slot] {
-        name_this_thread(name_, "-b" + std::to_string(slot));
+        prepare_this_thread(name_, "-b" + std::to_string(slot));
         const executor_scope scope(owner_);
         run_jobs(slot);
     });

@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include <brigade/detail/sync.hpp>
+
 #include "executor/poller_seat.hpp"
 
 namespace brigade::detail {
@@ -26,6 +28,13 @@ public:
 
     // Ends the wait() that runs, or else the next one; it sees what the caller did before. Any thread.
     virtual void interrupt() noexcept = 0;
+
+    // For who moves a manual clock, of which the timers are: not later than any deadline; and what is due is posted.
+    // One thread at a time, while the tasks are at rest.
+    [[nodiscard]] virtual sync::clock::time_point earliest_deadline() noexcept {
+        return sync::clock::time_point::max();
+    }
+    virtual void expire_timers(sync::clock::time_point /*now*/) noexcept {}
 
     [[nodiscard]] poller_seat& seat() noexcept { return seat_; }
     [[nodiscard]] const poller_seat& seat() const noexcept { return seat_; }

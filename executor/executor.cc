@@ -22,6 +22,7 @@
 #include <cstdio>
 #include <exception>
 
+#include <brigade/manual_clock.hpp>
 #include <brigade/schedule_on.hpp>
 
 #include "executor/executor_parts.hpp"
@@ -70,7 +71,11 @@ detail::executor_parts::executor_parts(executor& owner, executor_options given)
       options(checked(std::move(given))),
       registry(options.unhandled_exception),
       workers(self, options.workers, options.name, options.pin_workers),
-      blocking(self, options.blocking_threads, options.name) {}
+      blocking(self, options.blocking_threads, options.name) {
+    if (options.clock != nullptr) {
+        options.clock->attach(*this);
+    }
+}
 
 void detail::executor_parts::shutdown(std::chrono::milliseconds deadline) {
     const sync::lock lock(shutdown_mutex);
@@ -80,6 +85,9 @@ void detail::executor_parts::shutdown(std::chrono::milliseconds deadline) {
     // Relaxed: a caller that races the end of the executor has lost either way.
     closing.store(true, std::memory_order_relaxed);
     registry.request_stop();
+    if (options.clock != nullptr) {
+        options.clock->detach(*this);  // after the stop: it waits for advance(), and that for tasks that may need one
+    }
     const bool all_ended = registry.wait_until_empty(deadline);
     if (!all_ended) {
         report("is shutting down; the deadline has passed, and these have not ended:");

@@ -47,7 +47,7 @@ private:
 };
 
 struct executor_access {
-    [[nodiscard]] static executor_parts& parts(executor& e) noexcept { return *e.parts_; }
+    [[nodiscard]] static executor_parts& parts(const executor& e) noexcept { return *e.parts_; }
     [[nodiscard]] static detail::scheduler& scheduler(const executor& e) noexcept { return e.parts_->workers; }
 
     // The executor's event source; made by `make` when it is asked for the first time. Any thread. Throws

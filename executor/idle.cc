@@ -180,6 +180,11 @@ std::optional<unsigned> idle::pop_sleeper() noexcept {
     return worker;
 }
 
+bool idle::all_asleep() const noexcept {
+    const sync::lock lock(mutex_);
+    return sleepers_.size() + (in_seat_ ? 1 : 0) == workers_;
+}
+
 bool idle::all_are_counted() const noexcept {
     // Relaxed: the lock is held, and under it alone the number of the awake changes.
     const std::uint64_t word = word_.load(std::memory_order_relaxed);

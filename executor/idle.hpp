@@ -154,6 +154,9 @@ public:
 
     // P2 and P3. The worker to unpark, if one is needed; it counts as awake and searching from now on.
     [[nodiscard]] std::optional<unsigned> pick() noexcept;
+    // Whether every worker has entered the sleepers. Then what they did before that is visible.
+    [[nodiscard]] bool all_asleep() const noexcept;
+
     // A worker to unpark whatever the others do; none when nobody sleeps. For the end of the workers.
     [[nodiscard]] std::optional<unsigned> pick_any() noexcept;
 
@@ -166,7 +169,7 @@ private:
     std::optional<unsigned> pop_sleeper() noexcept;       // with the lock held
     [[nodiscard]] bool all_are_counted() const noexcept;  // IDLE3, with the lock held
 
-    alignas(sync::cache_line) sync::mutex mutex_;
+    alignas(sync::cache_line) mutable sync::mutex mutex_;
     std::vector<unsigned> sleepers_;      // but for the one in the poller's seat
     std::optional<unsigned> in_seat_;     // IDLE6
     std::optional<unsigned> on_standby_;  // IDLE7; one of the above

@@ -35,7 +35,7 @@ scheduler::scheduler(executor& owner, unsigned workers, const std::string& name,
 }
 
 void scheduler::run_worker(unsigned index, const std::string& name) {
-    name_this_thread(name, "-w" + std::to_string(index));
+    prepare_this_thread(name, "-w" + std::to_string(index));
     {
         const executor_scope scope(owner_);
         workers_[index]->run();
@@ -147,6 +147,10 @@ bool scheduler::has_visible_work() const noexcept {
         }
     }
     return false;
+}
+
+bool scheduler::is_at_rest() const noexcept {
+    return idle_.all_asleep() && !has_visible_work();
 }
 
 executor_counters scheduler::counters() const noexcept {

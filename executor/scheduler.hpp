@@ -89,6 +89,8 @@ public:
         return phase_.load(std::memory_order_relaxed);  // SCH2
     }
     [[nodiscard]] bool has_visible_work() const noexcept;
+    // Whether all workers sleep, and then nothing is ready. What they did before is visible. Not on a worker.
+    [[nodiscard]] bool is_at_rest() const noexcept;
     [[nodiscard]] executor_counters counters() const noexcept;
 
 private:

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -116,12 +117,29 @@ std::optional<unsigned> cgroup_processor_quota(const std::filesystem::path& proc
     return static_cast<unsigned>(std::ceil(*tightest));
 }
 
-void name_this_thread(const std::string& name, const std::string& suffix) {
+void prepare_this_thread(const std::string& name, const std::string& suffix) {
     constexpr std::size_t most = 15;
     const std::string shown = name.substr(0, most - std::min(most, suffix.size())) + suffix;
     // A thread names itself without the help of /proc; then only the length can be wrong.
-    [[maybe_unused]] const int error = ::pthread_setname_np(::pthread_self(), shown.substr(0, most).c_str());
-    assert(error == 0);
+    [[maybe_unused]] const int naming = ::pthread_setname_np(::pthread_self(), shown.substr(0, most).c_str());
+    assert(naming == 0);
+    sigset_t pipe;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    [[maybe_unused]] const int blocking = ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+    assert(blocking == 0);  // fails only on a wrong first argument
+}
+
+all_signals_blocked::all_signals_blocked() noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    [[maybe_unused]] const int blocking = ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    assert(blocking == 0);  // as above
+}
+
+all_signals_blocked::~all_signals_blocked() {
+    [[maybe_unused]] const int restoring = ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    assert(restoring == 0);  // as above
 }
 
 void pin_thread(sync::thread& thread, unsigned processor) {

@@ -12,9 +12,13 @@ public:
     [[nodiscard]] std::string message(int value) const override {
         switch (static_cast<errc>(value)) {
             case errc::closed:
-                return "the socket was closed on this side";
+                return "it was closed on this side";
             case errc::busy:
-                return "another task is already in this kind of operation on the socket";
+                return "another task is already in an operation of this direction on it";
+            case errc::end_of_stream:
+                return "the stream has ended too early";
+            case errc::not_pollable:
+                return "it can not be watched: a regular file, a directory or the like";
         }
         return "unknown error " + std::to_string(value);
     }

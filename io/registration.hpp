@@ -1,175 +1,147 @@
-// One fd's entry in the reactor: who waits for it to become readable or writable, and when the fd may be closed.
+// One fd's entry in the reactor: whether it may be readable or writable, who waits for that, and when the fd may be
+// closed.
 //
 // An operation tries its system call first. Only when that says EAGAIN does it wait, and only the first wait puts the
 // fd into epoll: once, edge-triggered, for both directions. A short-lived socket may never get there.
 //
-// Readiness is a tick per direction. An event raises the tick and wakes the waiter, if there is one. An operation notes
-// the tick, makes its system call, and waits only while the tick is still the one it noted:
+// Each direction has a word, its *readiness*:
 //
-//   note tick -> system call -> EAGAIN -> wait: same tick    -> suspend; the next event wakes
-//                                               newer tick   -> an event came in between: call again
+//   ready     a system call is worth a try; so at first
+//   quiet     nothing has come since a system call found nothing more
+//   over      the peer has ended this direction, or there is an error or urgent data: worth a try until EAGAIN, also
+//             after a short read
+//   closed    the owner has closed
+//   an operation that waits
 //
-//   REG1  An event is never lost: it either raises the tick before the wait compares it, or finds the waiter. Both
-//         happen under `mutex_`.
-//   REG2  A waiter is taken out of its side by exactly one of event, close, and stop, under `mutex_`, and that one
-//         posts it. After that nobody touches it. Event and close post under the lock, so who destroys the operation
-//         where it waits, and takes the lock for that, finds the poster gone: it may belong to another executor, and
-//         the scheduler that it posts to may be about to end.
+//   ready ------ a reader is about to call, or a call said EAGAIN ---> quiet
+//   quiet ------ event, or a call that may have left something ------> ready
+//   over ------- a call said EAGAIN all the same --------------------> quiet
+//   quiet ------ an operation waits ---------------------------------> the operation
+//   the operation -- event, which posts it; stop; destruction -------> quiet, or over
+//   quiet, ready -- an event that says so ---------------------------> over
+//   all -------- close ----------------------------------------------> closed
+//
+//   REG1  An event is never lost: it makes the word ready or takes the operation that waits. Who calls because the word
+//         is ready makes it quiet *before* the call, so what comes after is seen: there is no older readiness to clear.
+//         (Others put a tick beside the readiness for that.) A writer does so only when the call has said EAGAIN, and
+//         calls once more then: nearly every event says that one may write, and to write down the same again would
+//         cost a read-modify-write each.
+//   REG2  An operation is taken out of its word by exactly one of event, stop, close and destruction, which then wakes
+//         it or owns it (IOP1).
 //   REG3  The fd is open as long as the owner or an operation holds a reference. close() makes further operations fail,
-//         wakes the waiting ones, and ends the connection; the number is given back to the system when the last
-//         operation has left, so that no operation works on a stranger's fd.
+//         wakes the waiting ones, and ends the connection unless others share it; the number is given back to the
+//         system when the last operation has left, so that no operation works on a stranger's fd.
 //   REG4  A slot is never freed, and its generation changes with each fd. An event that names an older generation is
-//         dropped: it belongs to an fd that is gone.
+//         dropped. If the generation changes under the poller's hands, the next fd gets an event too many: its
+//         operation calls once for nothing.
 //   REG5  At most one operation for each direction at a time. A second one is refused (errc::busy).
+//
+// A read from a TCP connection or a pipe that got less than it asked for has emptied it, unless it stopped at urgent
+// data, whose event makes the word `over`. Else the word stays quiet, and the next read waits without a call, unless an
+// event came in between. That saves a call for each message. The end of the stream is no further event if it came
+// together with the last data, so that one leaves the word `over`. (A terminal gives a line at a time, and a Unix socket
+// stops where descriptors were passed: there a short read means nothing.)
+//
+// Rejected: a tick for each direction under a mutex (as here before): three locks for each system call.
 #pragma once
 
 #include <array>
-#include <coroutine>
 #include <cstdint>
 #include <expected>
 #include <system_error>
-#include <utility>
 
-#include <brigade/detail/promise.hpp>
-#include <brigade/detail/socket.hpp>
+#include <brigade/detail/descriptor.hpp>
+#include <brigade/detail/io_operation.hpp>
 #include <brigade/detail/sync.hpp>
-#include <brigade/detail/waiter.hpp>
-#include <brigade/errc.hpp>
-#include <brigade/stop.hpp>
 
 namespace brigade::detail {
 
-class reactor;
-class readiness_awaiter;
+class registration;
 
-enum class direction : std::uint8_t { read, write };
+// What a registration asks of its reactor.
+class registration_home {
+public:
+    // Puts the registration's fd into epoll. The error is epoll_ctl's.
+    [[nodiscard]] virtual std::error_code arm(const registration& r) noexcept = 0;
+    virtual void disarm(int fd) noexcept = 0;
+    // Its fd is closed: the slot is free.
+    virtual void give_back(registration& slot) noexcept = 0;
+
+protected:
+    ~registration_home() = default;
+};
 
 class registration {
 public:
-    // Called by the reactor when the slot is made. `index` is the slot's place in the table.
-    void settle(reactor& home, std::uint32_t index) noexcept;
+    // When the slot is made. `index` is the slot's place in the table.
+    void settle(registration_home& home, std::uint32_t index) noexcept;
 
     // Takes a non-blocking fd, with one reference, the owner's. Gives the generation, by which all others name the fd.
-    [[nodiscard]] std::uint32_t open(int fd) noexcept;
+    [[nodiscard]] std::uint32_t open(int fd, short_read meaning, sharing who) noexcept;
     // See REG3. Any thread; does nothing when that generation is closed already.
     void close(std::uint32_t generation) noexcept;
 
     // An operation begins: refused when closed or busy. Holds a reference until end().
     [[nodiscard]] std::error_code begin(std::uint32_t generation, direction d) noexcept;
-    void end(direction d) noexcept;
+    void end(direction d) noexcept { drop(one_reference | busy(d)); }
     // A reference for a call that does not wait. False when closed.
     [[nodiscard]] bool retain(std::uint32_t generation) noexcept;
-    void release() noexcept;
+    void release() noexcept { drop(one_reference); }
 
     // For those who hold a reference.
-    [[nodiscard]] std::uint32_t tick(direction d) noexcept;
-    [[nodiscard]] bool is_closed() noexcept;
+    [[nodiscard]] bool is_closed() const noexcept {
+        return (state_.load(std::memory_order_relaxed) & is_closed_bit) != 0;  // the system calls are what matters
+    }
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] bool short_read_empties() const noexcept { return meaning_ == short_read::empties; }
     // As epoll knows the slot: generation and index.
-    [[nodiscard]] std::uint64_t key() const noexcept { return std::uint64_t{generation_} << 32 | index_; }
+    [[nodiscard]] std::uint64_t key() const noexcept {
+        return generation_of(state_.load(std::memory_order_relaxed)) << 32 | index_;  // constant meanwhile
+    }
 
-    // The reactor: epoll said `events` of generation `generation`. Posts the waiters; whether there were
+    // For the operation of that direction. Whether a call is worth a try.
+    [[nodiscard]] bool try_now(direction d) noexcept;
+    // A call has succeeded, and there may be more.
+    void stays_ready(direction d) noexcept;
+    // A call has said EAGAIN, or try_now() was false.
+    enum class arrival : std::uint8_t { waits, calls_again, calls_after_the_end, closed };
+    [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone
+    // Takes it out; false when others have.
+    [[nodiscard]] bool withdraw(direction d, io_operation& o) noexcept;
+    // Puts the fd into epoll, if it is not there. The error is epoll_ctl's.
+    [[nodiscard]] std::error_code watch() noexcept;
+
+    // The reactor: epoll said `events` of generation `generation`. Posts the operations that wait; whether there were
     // any.
     bool deliver(std::uint32_t events, std::uint32_t generation) noexcept;
 
 private:
-    friend class readiness_awaiter;
+    using word = sync::atomic<void*>;
 
-    struct side {
-        std::uint32_t tick = 0;
-        readiness_awaiter* waiting = nullptr;
-        bool busy = false;
-    };
-    [[nodiscard]] bool is_open(std::uint32_t generation) const noexcept {
-        return generation == generation_ && !closed_;
+    // state_: the generation, the number of references, and these.
+    static constexpr std::uint64_t is_closed_bit = 1;
+    static constexpr std::uint64_t one_reference = 8;
+    static constexpr std::uint64_t references = 0xffff'fff8;
+    static constexpr std::uint64_t busy(direction d) noexcept { return std::uint64_t{2} << static_cast<unsigned>(d); }
+    static constexpr std::uint64_t generation_of(std::uint64_t state) noexcept { return state >> 32; }
+    static constexpr bool is_open(std::uint64_t state, std::uint32_t generation) noexcept {
+        return generation_of(state) == generation && (state & is_closed_bit) == 0;
     }
-    [[nodiscard]] side& at(direction d) noexcept { return sides_[static_cast<std::size_t>(d)]; }
 
-    reactor* reactor_ = nullptr;
+    [[nodiscard]] word& at(direction d) noexcept { return readiness_[static_cast<std::size_t>(d)]; }
+    bool deliver_to(direction d, bool is_over) noexcept;
+    void wake_closed(word& readiness) noexcept;
+    void drop(std::uint64_t what) noexcept;
+
+    registration_home* home_ = nullptr;
     std::uint32_t index_ = 0;
-    std::uint32_t generation_ = 0;
     int fd_ = -1;
-    sync::atomic<std::uint32_t> references_{0};
-
-    sync::mutex mutex_;  // for all below
-    std::array<side, 2> sides_;
-    bool armed_ = false;
-    bool closed_ = true;
-};
-
-// Waits until an event has raised the direction's tick beyond `seen`. Gives the error that ended the wait otherwise:
-// errc::closed, operation_canceled, or what epoll_ctl said.
-class readiness_awaiter {
-public:
-    readiness_awaiter(registration& r, direction d, std::uint32_t seen) noexcept
-        : registration_(r), direction_(d), seen_(seen), on_stop_(*this) {}
-    readiness_awaiter(const readiness_awaiter&) = delete;
-    readiness_awaiter& operator=(const readiness_awaiter&) = delete;
-    // Withdraws when the task is destroyed while it waits.
-    ~readiness_awaiter();
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <runtime_promise P>
-    bool await_suspend(std::coroutine_handle<P> self) {
-        return suspend(self, self.promise().stop);
-    }
-    [[nodiscard]] std::error_code await_resume() noexcept {
-        suspended_ = false;
-        on_stop_.detach();
-        return outcome_;
-    }
-
-private:
-    friend class registration;
-
-    struct stop_reaction : stop_hook {
-        explicit stop_reaction(readiness_awaiter& a) noexcept : stop_hook(&readiness_awaiter::stop), awaiter(a) {}
-        readiness_awaiter& awaiter;
-    };
-
-    bool suspend(std::coroutine_handle<> self, stop_source* source);
-    static void stop(stop_hook& hook) noexcept;
-
-    registration& registration_;
-    const direction direction_;
-    const std::uint32_t seen_;
-    waiter waiter_;
-    std::error_code outcome_;
-    bool suspended_ = false;  // from suspend() until the task goes on
-    stop_reaction on_stop_;
-};
-
-// One operation's stay at a registration, from begin() to end().
-class operation {
-public:
-    [[nodiscard]] static std::expected<operation, std::error_code> begin(socket_ref s, direction d) noexcept;
-    operation(operation&& other) noexcept
-        : registration_(std::exchange(other.registration_, nullptr)), direction_(other.direction_) {}
-    operation& operator=(operation&&) = delete;
-    ~operation() {
-        if (registration_ != nullptr) {
-            registration_->end(direction_);
-        }
-    }
-
-    [[nodiscard]] int fd() const noexcept { return registration_->fd(); }
-    // Whether close() has come. Then what a system call says of the connection's end is close()'s own doing (REG3).
-    [[nodiscard]] bool closed() const noexcept { return registration_->is_closed(); }
-    // What a system call that failed with `failure` is to be reported as.
-    [[nodiscard]] std::error_code error_of(int failure) const noexcept {
-        return closed() ? make_error_code(errc::closed) : std::error_code(failure, std::system_category());
-    }
-    // Before each system call.
-    void note_tick() noexcept { seen_ = registration_->tick(direction_); }
-    // After EAGAIN.
-    [[nodiscard]] readiness_awaiter ready() const noexcept { return {*registration_, direction_, seen_}; }
-
-private:
-    operation(registration& r, direction d) noexcept : registration_(&r), direction_(d) {}
-
-    registration* registration_;
-    direction direction_;
-    std::uint32_t seen_ = 0;
+    short_read meaning_ = short_read::may_leave_more;
+    sharing sharing_ = sharing::none;
+    sync::atomic<std::uint64_t> state_{is_closed_bit};
+    std::array<word, 2> readiness_{};
+    sync::mutex watch_mutex_;
+    sync::atomic<bool> watched_{false};  // written under the mutex
 };
 
 }  // namespace brigade::detail

@@ -20,7 +20,7 @@ namespace brigade::detail {
 class registration_table {
 public:
     // A slot that nobody uses. May allocate. Any thread.
-    [[nodiscard]] registration& take(reactor& home) {
+    [[nodiscard]] registration& take(registration_home& home) {
         const sync::lock lock(mutex_);
         if (free_.empty()) {
             add_chunk(home);
@@ -56,7 +56,7 @@ private:
     }
     static constexpr std::uint32_t first_of(std::uint32_t chunk) noexcept { return smallest * ((1U << chunk) - 1); }
 
-    void add_chunk(reactor& home) {
+    void add_chunk(registration_home& home) {
         const auto chunk = static_cast<std::uint32_t>(owned_.size());
         const std::uint32_t first = first_of(chunk);
         const std::uint32_t size = smallest << chunk;

@@ -1,5 +1,6 @@
 #include <brigade/resolve.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -37,7 +38,9 @@ endpoints look_up(const std::string& host, std::uint16_t port) {
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, &::freeaddrinfo);
     std::vector<endpoint> all;
     for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-        if (const auto e = endpoint::from_native(one->ai_addr, one->ai_addrlen)) {
+        const auto e = endpoint::from_native(one->ai_addr, one->ai_addrlen);
+        // The same address may stand in the system's file several times.
+        if (e && std::ranges::find(all, *e) == all.end()) {
             all.push_back(*e);
         }
     }

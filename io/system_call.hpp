@@ -2,7 +2,12 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <span>
 #include <system_error>
+
+#include <sys/epoll.h>
 
 namespace brigade::detail {
 
@@ -19,5 +24,28 @@ namespace brigade::detail {
 // Linux gives the number back whatever close() says, so EINTR and a late EIO are not to be repeated; a wrong number is
 // a bug that would soon hit a stranger's fd, and terminates.
 void close_fd(int fd) noexcept;
+
+// Waits for events, at most for `limit`; nanoseconds::max() is for ever. How many there are; none after a signal as
+// well. Where the system lacks epoll_pwait2 (Linux 5.11), it may wait for up to a millisecond longer.
+[[nodiscard]] std::size_t wait_for_events(int epoll, std::span<epoll_event> events,
+                                          std::chrono::nanoseconds limit) noexcept;
+
+// Whether `events` of poll(2) are there, or an error or hang-up, without waiting. -1 when not, or when the call fails:
+// errno says EAGAIN, or why.
+[[nodiscard]] int poll_now(int fd, short events) noexcept;
+
+// What `call` gives, made again while a signal interrupts it: -1 with errno other than EINTR, or a result.
+template <class Call>
+[[nodiscard]] auto retried(Call call) noexcept {
+    for (;;) {
+        const auto given = call();
+        if (given != -1 || errno != EINTR) {
+            return given;
+        }
+    }
+}
+
+// Tells the peer of a connection that it has ended. Does nothing where there is none.
+void end_connection(int fd) noexcept;
 
 }  // namespace brigade::detail

@@ -1,5 +1,5 @@
-// The scheduler suite on Boost.Asio: coroutines on a thread_pool, concurrent_channel between them. Asio has no handle
-// to join: the last task to end signals the main thread.
+// The scheduler suite and the timer suite on Boost.Asio: coroutines on a thread_pool, concurrent_channel between them.
+// Asio has no handle to join: the last task to end signals the main thread.
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -11,12 +11,14 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/version.hpp>
 
 #include "bench/workloads/scheduler.hpp"
+#include "bench/workloads/timers.hpp"
 
 namespace {
 
@@ -113,6 +115,47 @@ awaitable<void> ping_many_times(executor where, unsigned times, workloads::count
     }
 }
 
+awaitable<void> set_timers(executor where, unsigned count, std::atomic<std::uint64_t>& right,
+                           workloads::countdown& left) {
+    using churn = workloads::timer_churn;
+    unsigned as_expected = 0;
+    for (unsigned i = 1; i <= count; ++i) {
+        if (i % churn::one_expires_of == 0) {
+            asio::steady_timer timer(where, churn::short_limit);
+            co_await timer.async_wait(use_awaitable);
+            ++as_expected;
+        } else {
+            asio::steady_timer timer(where, churn::long_limit);
+            timer.async_wait(asio::detached);
+            co_await asio::post(use_awaitable);
+            as_expected += timer.cancel() == 1 ? 1 : 0;
+        }
+    }
+    right.fetch_add(as_expected, std::memory_order_relaxed);
+    left.one_ended();
+}
+
+awaitable<void> set_timers_in_all(executor where, unsigned size, std::atomic<std::uint64_t>& right,
+                                  workloads::countdown& left) {
+    for (unsigned i = 0; i < workloads::timer_churn::parallel_tasks; ++i) {
+        asio::co_spawn(where, set_timers(where, workloads::timer_churn::share(size), right, left), asio::detached);
+    }
+    co_return;
+}
+
+awaitable<void> fall_asleep(executor where, workloads::countdown& awake) {
+    asio::steady_timer timer(where, workloads::sleeping_tasks::time);
+    awake.one_ended();
+    co_await timer.async_wait(use_awaitable);
+}
+
+awaitable<void> put_to_sleep(executor where, unsigned size, workloads::countdown& awake) {
+    for (unsigned i = 0; i < size; ++i) {
+        asio::co_spawn(where, fall_asleep(where, awake), asio::detached);
+    }
+    co_return;
+}
+
 class boost_asio {
 public:
     static constexpr std::string_view name = "asio";
@@ -152,6 +195,18 @@ public:
         asio::co_spawn(pool_, ping_many_times(pool_.get_executor(), size, left_), asio::detached);
         return left_.wait();
     }
+    std::uint64_t run(workloads::timer_churn work, unsigned size) {
+        std::atomic<std::uint64_t> right = 0;
+        left_.start(work.parallel_tasks);
+        asio::co_spawn(pool_, set_timers_in_all(pool_.get_executor(), size, right, left_), asio::detached);
+        left_.wait();
+        return right;
+    }
+    std::uint64_t run(workloads::sleeping_tasks /*work*/, unsigned size) {
+        left_.start(size);
+        asio::co_spawn(pool_, put_to_sleep(pool_.get_executor(), size, left_), asio::detached);
+        return left_.wait();
+    }
 
 private:
     std::uint64_t spawn_from_inside(unsigned size) {
@@ -184,5 +239,5 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    return workloads::run_program<boost_asio, workloads::scheduler_suite>(argc, argv);
+    return workloads::run_program<boost_asio, workloads::scheduler_suite, workloads::timer_suite>(argc, argv);
 }

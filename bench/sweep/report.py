@@ -1,9 +1,11 @@
 """docs/benchmarks.md, from the raw results."""
 
-import math
 import statistics
 
+import bars
+import network_report
 import plots
+from tables import duration, megabytes, table
 
 # What is compared with the others. A serial version is no runtime: it is never the best.
 OURS = "brigade"
@@ -59,7 +61,7 @@ def collect(lines):
         return works.setdefault(key, Work(header["works"][line["work"]], line["size"]))
 
     for line in lines:
-        if "sweep" in line:
+        if "sweep" in line or header["works"][line["work"]]["suite"] == network_report.SUITE:
             continue
         work = work_of(line)
         key = (line["runtime"], line["workers"])
@@ -70,32 +72,10 @@ def collect(lines):
     for (work, *key), runs in grouped.items():
         work.measured[tuple(key)] = Measurement(list(runs.values()))
         work.failures.pop(tuple(key), None)  # a later attempt went well
-    for line in header["left_out"]:
+    for line in header["left_out"]:  # no work of the network suite has sizes that one could be too large for
         work_of(line).left_out[line["runtime"]] = line["reason"]
     order = {name: place for place, name in enumerate(header["works"])}
     return header, sorted(works.values(), key=lambda work: (order[work.about["work"]], -work.size))
-
-
-def duration(seconds):
-    """Three digits and a unit."""
-    for unit, scale in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= scale:
-            break
-    else:
-        unit, scale = "ns", 1e-9
-    value = seconds / scale
-    return f"{value:.{max(0, 2 - math.floor(math.log10(max(value, 1))))}f} {unit}"
-
-
-def megabytes(size):
-    return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
-
-
-def table(header, rows):
-    yield "| " + " | ".join(header) + " |"
-    yield "|" + "---|" * len(header)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
 
 
 def speed_up(work, runtime):
@@ -109,7 +89,7 @@ def speed_up(work, runtime):
 def work_table(work):
     """A row for each runtime: the fastest on the most workers first."""
     counts = work.workers()
-    per_item = work.about["suite"] == "scheduler"
+    per_item = work.about["suite"] != "fork_join"
     header = ["runtime"]
     for workers in counts:
         header += [f"{workers} worker{'s' if workers > 1 else ''}", "spread", "× best"]
@@ -183,6 +163,8 @@ def text(lines):
         if line.get("version"):
             versions[line["runtime"]] = line["version"]
     repetitions = max((m.repetitions for work in works for m in work.measured.values()), default=0)
+    network = network_report.collect(header, lines)
+    repetitions = max([repetitions, *(m.repetitions for setting in network for m in setting.measured.values())])
     parts = [
         "# Benchmarks",
         "",
@@ -208,15 +190,15 @@ def text(lines):
         "",
         "Versions: " + "; ".join(f"{runtime} {version}" for runtime, version in versions.items()) + ".",
         "",
-        "## Brigade against the best of the others",
-        "",
-        *overview(works),
-        "",
     ]
-    for suite, title in (("fork_join", "## Fork and join"), ("scheduler", "## Scheduler")):
+    if works:
+        parts += ["## Brigade against the best of the others", "", *overview(works), ""]
+    parts += bars.section(OURS, works, network)
+    for suite, title in (("fork_join", "## Fork and join"), ("scheduler", "## Scheduler"), ("timers", "## Timers")):
         chosen = [work for work in works if work.about["suite"] == suite]
         if chosen:
             parts += [title, "", *_sections(chosen)]
+    parts += network_report.section(network)
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -224,6 +206,10 @@ def write(lines, folder):
     """benchmarks.md and, where the library is installed, the pictures."""
     (folder / "benchmarks").mkdir(parents=True, exist_ok=True)
     (folder / "benchmarks.md").write_text(text(lines), encoding="utf-8")
-    for work in collect(lines)[1]:
+    header, works = collect(lines)
+    for work in works:
         if work.measured:
             plots.draw(work, folder / "benchmarks" / plots.file_name(work), SERIAL)
+    for setting in network_report.collect(header, lines):
+        if setting.measured:
+            plots.draw_network(setting, folder / "benchmarks" / plots.network_file_name(setting))

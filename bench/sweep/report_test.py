@@ -5,6 +5,9 @@ import pathlib
 import tempfile
 import unittest
 
+import bars
+import network
+import network_report
 import report
 import runs
 import runtimes
@@ -67,6 +70,88 @@ class ReportTest(unittest.TestCase):
                          ["12.3 s", "1.23 s", "123 ms", "12.0 µs", "3.00 ns"])
 
 
+def network_line(runtime, workers, work="echo_64", repetition=0, **more):
+    """100,000 requests a second, 5 us of processor time each, a tenth of it in user space."""
+    return {"runtime": runtime, "work": work, "size": 64, "workers": workers, "repetition": repetition, "result": 0,
+            "requests": 200_000, "seconds": 2.0, "server_cpu": 1.0, "user_share": 0.1, "p50": 100_000, "p90": 150_000,
+            "p99": 200_000, "p99_9": 250_000, "max": 300_000, "peak_memory": 5e6,
+            "percentiles": [[0, 50_000], [0.5, 100_000], [0.9, 150_000]], **more}
+
+
+NETWORK_HEADER = {"sweep": HEADER["sweep"] | {"left_out": [], "works": {
+    name: {"work": name, "suite": suite, "sizes": [64], "small": 4}
+    for name, suite in (("echo_64", "network"), ("echo_1", "network"), ("idle_9500", "network"),
+                        ("stream", "network"), ("timer_churn", "timers"), ("sleeping_tasks", "timers"))}}}
+
+
+class NetworkReportTest(unittest.TestCase):
+    def text(self, *lines):
+        return report.text([NETWORK_HEADER, *lines])
+
+    def test_tables_have_medians_of_rates_latencies_and_processor_time(self):
+        text = self.text(network_line("brigade", 1), network_line("brigade", 1, repetition=1, requests=180_000),
+                         network_line("brigade", 1, repetition=2, requests=100_000),
+                         network_line("epoll", 1, user_share=0.04),
+                         network_line("epoll", 1, repetition=1, user_share=0.04))
+        self.assertIn("| epoll | 1 | 100 000 | 1.00 | 100 µs | 150 µs | 200 µs | 250 µs | 300 µs | 5.00 µs | 200 ns | "
+                      "5.0 MB |\n", text)
+        self.assertIn("| brigade | 1 | 90 000 | 0.90 | 100 µs | 150 µs | 200 µs | 250 µs | 300 µs | 5.56 µs | 556 ns | "
+                      "5.0 MB |\n", text)
+
+    def test_what_was_not_measured_is_left_empty_and_failures_are_said(self):
+        unsampled = network_line("epoll", 1)
+        del unsampled["user_share"]
+        failure = {"runtime": "go", "work": "echo_64", "size": 64, "workers": 2, "repetition": 0, "error": "is silent"}
+        text = self.text(unsampled, failure)
+        self.assertIn("| 5.00 µs |  | 5.0 MB |", text)
+        self.assertIn("go, 2 workers: is silent.", text)
+
+    def test_memory_of_idle_connections_and_streams(self):
+        idle = {"runtime": "go", "work": "idle_9500", "size": 100, "workers": 1, "repetition": 0, "result": 0,
+                "connections": 100, "memory_before": 1_000_000, "memory_after": 1_800_000, "peak_memory": 2e6}
+        stream = {"runtime": "go", "work": "stream", "size": 1, "workers": 1, "repetition": 0, "result": 0,
+                  "bytes": 1 << 30, "seconds": 0.5, "server_cpu": 0.25, "peak_memory": 2e6}
+        text = self.text(idle, stream)
+        self.assertIn("| go | 1 | 8 000 bytes | 2.0 MB |", text)
+        self.assertIn("| go | 1 | 500 ms | 250 ms | 2.0 MB |", text)
+
+
+class BarsTest(unittest.TestCase):
+    def rows(self, *lines):
+        header, works = report.collect([NETWORK_HEADER, *lines])
+        return list(bars.rows("brigade", works, network_report.collect(header, lines)))
+
+    def test_a_ratio_to_the_best_of_the_others(self):
+        rows = self.rows(network_line("brigade", 1), network_line("brigade", 2, requests=240_000),
+                         network_line("asio", 2, requests=100_000), network_line("go", 2, requests=190_000),
+                         network_line("libuv", 2, requests=500_000))
+        self.assertIn(["echoes a second", "echo_64", "2", "120 000", "go: 95 000", "1.26", "at least 1.25 ×",
+                       "reached"], rows)
+        self.assertIn(["echoes a second", "echo_64", "2", "120 000", "brigade, 1 worker: 100 000", "1.20",
+                       "at least 0.97 ×", "reached"], rows)
+        self.assertIn(["p99", "echo_64", "2", "200 µs", "asio: 200 µs", "1.00", "at most 0.80 ×", "**missed**"], rows)
+
+    def test_a_bound_without_a_ratio(self):
+        calls = {"epoll_wait": 1.0005, "recvfrom": 1.001, "sendto": 1.0005}
+        self.assertIn(["system calls for an echo", "echo_1", "1", "3.0", "", "", "at most 3.0", "reached"],
+                      self.rows(network_line("brigade", 1, "echo_1", system_calls=calls)))
+        self.assertIn(["system calls for an echo", "echo_1", "1", "3.5", "", "", "at most 3.0", "**missed**"],
+                      self.rows(network_line("brigade", 1, "echo_1", system_calls=calls | {"futex": 0.5})))
+
+    def test_timers(self):
+        rows = self.rows(line("brigade", 1, 4.0, work="timer_churn", size=100),
+                         line("tokio", 1, 10.0, work="timer_churn", size=100),
+                         line("brigade", 1, 4.0, work="sleeping_tasks", size=100, items=20_000))
+        self.assertEqual(rows, [
+            ["timer set and cancelled", "timer_churn", "1", "40.0 ms", "tokio: 100 ms", "0.40", "at most 0.50 ×",
+             "reached"],
+            ["memory of a sleeping task", "sleeping_tasks", "1", "250 bytes", "", "", "at most 256 bytes", "reached"]])
+
+    def test_what_has_nothing_to_be_compared_with_has_no_row(self):
+        self.assertEqual(self.rows(network_line("epoll", 1)), [])
+        self.assertEqual(self.rows(network_line("brigade", 1)), [])
+
+
 class ResultsTest(unittest.TestCase):
     def test_a_line_cut_off_by_an_interruption_is_skipped(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -100,6 +185,22 @@ class PlanTest(unittest.TestCase):
         plan, _ = self.plan("--suite", "scheduler", "--small")
         self.assertEqual({step[1:3] for step in plan}, {("yield_many", 10)})
 
+    def test_a_server_has_the_works_of_its_modes(self):
+        works = network.works_of([{"mode": "echo", "version": "1.0", "most_threads": 1, "without": ["echo_9000"]}])
+        self.assertIn("churn_64", works)
+        self.assertNotIn("echo_9000", works)
+        self.assertNotIn("http_64", works)
+        self.assertEqual(works["echo_64"], {"work": "echo_64", "suite": "network", "sizes": [64], "small": 4,
+                                            "version": "1.0", "most_workers": 1})
+
+    def test_servers_are_needed_for_works_of_the_network_suite_only(self):
+        def servers(*arguments):
+            return {program.is_server for program in sweep.parse(list(arguments)).programs}
+        self.assertEqual(servers(), {False, True})
+        self.assertEqual(servers("--works", "echo_64,churn_64"), {True})
+        self.assertEqual(servers("--works", "fib,echo_64"), {False, True})
+        self.assertEqual(servers("--suite", "network"), {True})
+        self.assertEqual(servers("--suite", "timers"), {False})
 
     def test_a_work_that_is_not_there_is_an_error(self):
         with self.assertRaisesRegex(ValueError, "there is no work fibb; there are fib, yield_many"):

@@ -12,16 +12,22 @@ class RunError(Exception):
     pass
 
 
-def _json_lines(text):
+def json_lines(text):
+    """The objects among the lines of an output."""
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def list_lines(program):
+    """What the program says of its works, or a server of its modes: objects."""
+    done = subprocess.run([*program.command, "--list"], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise RunError(f"{program.command[0]} --list ended with status {done.returncode}: {done.stderr.strip()}")
+    return json_lines(done.stdout)
 
 
 def list_works(program):
     """What the program says of its works: {name: object}."""
-    done = subprocess.run([*program.command, "--list"], capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode != 0:
-        raise RunError(f"{program.command[0]} --list ended with status {done.returncode}: {done.stderr.strip()}")
-    return {line["work"]: line for line in _json_lines(done.stdout)}
+    return {line["work"]: line for line in list_lines(program)}
 
 
 def run(program, work, size, workers, limit):
@@ -46,7 +52,7 @@ def run(program, work, size, workers, limit):
                 time.sleep(0.005)
         output.seek(0)
         errors.seek(0)
-        lines = _json_lines(output.read())
+        lines = json_lines(output.read())
         message = " ".join(errors.read().split())
     if child.returncode != 0 or not lines:
         raise RunError(f"status {child.returncode}: {message[-300:]}")

@@ -7,6 +7,8 @@ import shlex
 import shutil
 import subprocess
 
+import network
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Outside the source tree: what Go and cargo build, and the copies of the sources that they write next to.
 BUILD = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "brigade-bench"
@@ -18,17 +20,33 @@ class BuildError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """One program that measures a runtime: see the protocol in sweep.py."""
+    """One program that measures a runtime, or a server that is measured: see the protocol in sweep.py."""
     runtime: str
     command: tuple
     bazel_target: str = ""
     packages: tuple = ()  # groups of bazel/*packages.txt
     tool: str = ""        # go or cargo: builds the folder bench/peers/<tool>
+    is_server: bool = False
 
 
 def _bazel(runtime, target, *packages):
     program = ROOT / "bazel-bin" / target.removeprefix("//").replace(":", "/")
     return Program(runtime, (str(program),), target, packages)
+
+
+def _bazel_server(runtime, *packages):
+    program = _bazel(runtime, f"//bench/network:{runtime}_server", "network", *packages)
+    return dataclasses.replace(program, is_server=True)
+
+
+def _built_server(runtime, tool, path, package, *options):
+    return Program(runtime, (str(BUILD / tool / path), *options), packages=("network", package), tool=tool,
+                   is_server=True)
+
+
+def _script_server(runtime, script, package, *options):
+    return Program(runtime, (str(ROOT / "bench" / "network" / script), *options), packages=("network", package),
+                   is_server=True)
 
 
 PROGRAMS = (
@@ -39,9 +57,28 @@ PROGRAMS = (
     _bazel("openmp", "//bench/peers:openmp_peer", "openmp"),
     _bazel("asio", "//bench/peers:asio_peer", "boost"),
     _bazel("boost_fiber", "//bench/peers:boost_fiber_peer", "boost"),
-    Program("go", (str(BUILD / "go" / "peer"),), packages=("go",), tool="go"),
+    Program("go", (str(BUILD / "go" / "bin" / "peer"),), packages=("go",), tool="go"),
     Program("rayon", (str(BUILD / "cargo" / "target" / "release" / "rayon_peer"),), packages=("rust",), tool="cargo"),
     Program("tokio", (str(BUILD / "cargo" / "target" / "release" / "tokio_peer"),), packages=("rust",), tool="cargo"),
+    _bazel_server("epoll"),
+    _bazel_server("brigade"),
+    _bazel_server("asio", "boost"),
+    _built_server("tokio", "cargo", "target/release/tokio_server", "rust"),
+    _built_server("tokio_current_thread", "cargo", "target/release/tokio_server", "rust", "--current-thread"),
+    _built_server("go", "go", "bin/server", "go"),
+    _built_server("go_net_http", "go", "bin/server", "go", "--net-http"),
+    _bazel_server("libuv", "libuv"),
+    _bazel_server("libevent", "libevent"),
+    _script_server("nginx", "nginx_server.py", "test"),
+    _script_server("node", "node_server.js", "node"),
+    _script_server("node_http", "node_server.js", "node", "--http-module"),
+    _script_server("asyncio_protocol", "asyncio_server.py", "asyncio"),
+    _script_server("asyncio_streams", "asyncio_server.py", "asyncio", "--style=streams"),
+    _script_server("uvloop_protocol", "asyncio_server.py", "asyncio", "--loop=uvloop"),
+    _script_server("uvloop_streams", "asyncio_server.py", "asyncio", "--loop=uvloop", "--style=streams"),
+    _script_server("gevent", "gevent_server.py", "gevent"),
+    _script_server("tornado", "tornado_server.py", "tornado"),
+    _script_server("twisted", "twisted_server.py", "twisted"),
 )
 
 # What the compilers get; the report quotes it.
@@ -87,7 +124,7 @@ def _copied_sources(tool):
 def _build_go():
     folder = _copied_sources("go")
     has_avx2 = " avx2 " in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    _run(["/usr/bin/go", "build", "-o", "peer", "."], folder, GOAMD64="v3" if has_avx2 else "v1", GOPROXY="off",
+    _run(["/usr/bin/go", "build", "-o", "bin/", ".", "./server"], folder, GOAMD64="v3" if has_avx2 else "v1", GOPROXY="off",
          GOCACHE=str(BUILD / "go-cache"))
 
 
@@ -102,6 +139,9 @@ def _build_cargo():
 def build(programs):
     """Builds them all, or raises BuildError."""
     targets = [program.bazel_target for program in programs if program.bazel_target]
+    # A program of --also may be a server.
+    if any(program.is_server or not (program.bazel_target or program.tool) for program in programs):
+        targets.append(network.LOAD_TARGET)
     if targets:
         _run([os.environ.get("BAZEL", "/usr/bin/bazel"), "build", "--config=bench", "--noshow_loading_progress",
               "--ui_event_filters=-info", *targets], ROOT)

@@ -12,6 +12,11 @@ prints {"work": "fib", "size": 39, "workers": 2, "seconds": 1.5, "result": 63245
 4300800, "version": "..."}: the time without start and end of the runtime, the result as bench/workloads defines it, and
 if it likes the number of tasks, the memory in bytes (VmHWM in /proc/self/status; else the kernel's figure for the
 process stands in, which is never below that of this script) and its version. Any other exit status than 0 is a failure.
+
+A server that takes part in the network suite prints for --list a line for each mode that it has: {"mode": "echo",
+"version": "...", "most_threads": 1, "without": ["echo_9000"]}, the last two only if there is such a limit. `SERVER
+--mode=echo --threads=2 --port=0 --work-us=50` prints "port 12345" and serves on 127.0.0.1 until it is terminated;
+bench/network/server.hpp says what the modes are. All that is measured is measured from outside.
 """
 
 import argparse
@@ -22,6 +27,7 @@ import shlex
 import sys
 
 import machine
+import network
 import report
 import runs
 import runtimes
@@ -29,6 +35,8 @@ import runtimes
 # Where a report over everything goes, and one over a part of it.
 WHOLE = runtimes.ROOT / "docs"
 PART = pathlib.Path("sweep-results")
+
+SUITES = ("fork_join", "scheduler", "timers", "network")
 
 
 def numbers(text):
@@ -44,7 +52,7 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--works", type=words, metavar="NAME,...", help="only these works")
-    add("--suite", choices=("fork_join", "scheduler"), help="only the works of this suite")
+    add("--suite", choices=SUITES, help="only the works of this suite")
     add("--runtimes", type=words, metavar="NAME,...", help=f"only these of {', '.join(runtimes.names())}")
     add("--workers", type=numbers, metavar="N,...", default=list(range(1, len(os.sched_getaffinity(0)) + 1)),
         help="numbers of workers (default: 1 to the number of processors)")
@@ -72,18 +80,29 @@ def parse(arguments):
         parser.error("repetitions and workers begin at 1")
     try:
         options.programs = [program for program in runtimes.PROGRAMS
-                            if options.runtimes is None or program.runtime in options.runtimes]
+                            if (options.runtimes is None or program.runtime in options.runtimes) and
+                            is_needed(program, options)]
         options.programs += [runtimes.outside(text) for text in options.also]
     except ValueError as error:
         parser.error(str(error))
     return options
 
 
+def is_needed(program, options):
+    """Whether the works that are asked for may be among the program's."""
+    of_network = [name in network.WORKS for name in options.works or []]
+    if options.suite is not None:
+        of_network.append(options.suite == "network")
+    return not of_network or program.is_server in of_network
+
+
 def works_of(programs):
     """What each program says of its works: {runtime: {work: (program, line)}}. A runtime may have several programs."""
     works = {}
     for program in programs:
-        for name, line in runs.list_works(program).items():
+        lines = runs.list_lines(program)
+        named = {line["work"]: line for line in lines if "work" in line}
+        for name, line in (named | network.works_of(line for line in lines if "mode" in line)).items():
             works.setdefault(program.runtime, {})[name] = (program, line)
     return works
 
@@ -146,7 +165,12 @@ def measure(options, works, plan, results, described):
         runtime, work, size, workers, repetition = step
         progress.show(step)
         try:
-            result = runs.run(works[runtime][work][0], work, size, workers, options.limit)
+            program, about = works[runtime][work]
+            if described[work]["suite"] == "network":
+                result = network.run(program, work, size, workers, options.limit, options.small)
+                result["version"] = about["version"]
+            else:
+                result = runs.run(program, work, size, workers, options.limit)
             first = expected.setdefault((work, size), result)
             if not report.agree(first["result"], result["result"], described[work].get("tolerance", 0)):
                 raise runs.RunError(f"the result is {result['result']:.17g}; "

@@ -25,7 +25,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto idle_limit = 30s;
-constexpr auto pause_when_out_of_files = 10ms;
 
 brigade::task<void> answer_requests(brigade::tcp_stream stream, const document_set* documents,
                                     std::chrono::milliseconds oven) {
@@ -34,7 +33,7 @@ brigade::task<void> answer_requests(brigade::tcp_stream stream, const document_s
     for (;;) {
         const auto asked = reader.next();
         if (!asked) {
-            co_await stream.write_all(std::as_bytes(std::span(asked.error())));
+            static_cast<void>(co_await stream.write_all(std::as_bytes(std::span(asked.error()))));  // it is over anyway
             co_return;
         }
         if (!asked->has_value()) {
@@ -54,22 +53,15 @@ brigade::task<void> answer_requests(brigade::tcp_stream stream, const document_s
     }
 }
 
-bool is_shortage(const std::error_code& error) {
-    return error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system;
-}
-
 // Returns why it cannot go on.
 brigade::task<std::error_code> accept_connections(brigade::tcp_listener* listener, const document_set* documents,
                                                   std::chrono::milliseconds oven) {
     for (;;) {
         auto stream = co_await listener->accept();
-        if (stream) {
-            brigade::spawn(answer_requests, std::move(*stream), documents, oven).detach();
-        } else if (is_shortage(stream.error())) {
-            co_await brigade::sleep_for(pause_when_out_of_files);
-        } else if (stream.error() != std::errc::connection_aborted) {
+        if (!stream) {
             co_return stream.error();
         }
+        brigade::spawn(answer_requests, std::move(*stream), documents, oven).detach();
     }
 }
 

@@ -1,14 +1,26 @@
-// All of Brigade.
+// All of Brigade but TLS, which links OpenSSL: <brigade/tls.hpp>.
 #pragma once
 
 #include <brigade/auto_reset_event.hpp>
+#include <brigade/awaitable.hpp>
+#include <brigade/buffered_reader.hpp>
+#include <brigade/buffered_writer.hpp>
+#include <brigade/byte_stream.hpp>
+#include <brigade/connect.hpp>
+#include <brigade/datagram.hpp>
 #include <brigade/endpoint.hpp>
 #include <brigade/errc.hpp>
+#include <brigade/event_counter.hpp>
 #include <brigade/executor.hpp>
+#include <brigade/file.hpp>
 #include <brigade/fork.hpp>
+#include <brigade/framing.hpp>
 #include <brigade/get_stop_token.hpp>
+#include <brigade/interval.hpp>
 #include <brigade/join_handle.hpp>
+#include <brigade/manual_clock.hpp>
 #include <brigade/multiple_errors.hpp>
+#include <brigade/owned_fd.hpp>
 #include <brigade/parallel_for.hpp>
 #include <brigade/parallel_invoke.hpp>
 #include <brigade/parallel_range.hpp>
@@ -16,12 +28,21 @@
 #include <brigade/parallel_scan.hpp>
 #include <brigade/parallel_sort.hpp>
 #include <brigade/parallel_transform.hpp>
+#include <brigade/pipe.hpp>
+#include <brigade/process.hpp>
 #include <brigade/resolve.hpp>
 #include <brigade/schedule_on.hpp>
+#include <brigade/signal.hpp>
 #include <brigade/sleep.hpp>
+#include <brigade/stdio.hpp>
 #include <brigade/stop.hpp>
 #include <brigade/task.hpp>
 #include <brigade/tcp.hpp>
+#include <brigade/transfer.hpp>
+#include <brigade/udp.hpp>
+#include <brigade/unix_endpoint.hpp>
+#include <brigade/unix_socket.hpp>
+#include <brigade/watched_fd.hpp>
 #include <brigade/when_all.hpp>
 #include <brigade/with_timeout.hpp>
 #include <brigade/yield.hpp>

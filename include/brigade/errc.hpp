@@ -7,8 +7,10 @@
 namespace brigade {
 
 enum class errc {
-    closed = 1,  // this side closed the socket before or during the operation
-    busy,        // another task is already in an operation of the same direction on this socket
+    closed = 1,     // this side closed the socket, pipe or file before or during the operation
+    busy,           // another task is already in an operation of the same direction on it
+    end_of_stream,  // the stream, or a file, has ended before all bytes came that were asked for
+    not_pollable,   // the system can not watch it: a regular file, for example
 };
 
 [[nodiscard]] const std::error_category& error_category() noexcept;

@@ -17,12 +17,15 @@
 #include <typeinfo>
 #include <utility>
 
+#include <brigade/awaitable.hpp>
 #include <brigade/detail/spawn_state.hpp>
 #include <brigade/detail/spawned_task.hpp>
 #include <brigade/join_handle.hpp>
 #include <brigade/task.hpp>
 
 namespace brigade {
+
+class manual_clock;
 
 struct executor_options {
     // Number of worker threads, at most 4096. 0 means default_worker_count().
@@ -38,6 +41,8 @@ struct executor_options {
     std::function<void(std::exception_ptr)> unhandled_exception{};
     // How long the destructor lets tasks end by themselves when it has asked them to stop; see executor::shutdown().
     std::chrono::milliseconds shutdown_deadline{5000};
+    // For tests: what the tasks' timers go by, in place of the real time. Outlives the executor. See manual_clock.hpp.
+    manual_clock* clock = nullptr;
 };
 
 // What the workers have done since the start. Counted by each worker for itself, read without stopping it.
@@ -147,6 +152,16 @@ public:
     template <class T>
     join_handle<T> spawn(task<T> body) {
         return start<T>(*new detail::spawned_task<T>(std::move(body)));
+    }
+
+    // The same for any other awaitable. One given as an lvalue must outlive the task.
+    template <detail::other_awaitable A>
+    auto block_on(A&& awaited) {
+        return block_on(detail::into_task(std::forward<A>(awaited)));
+    }
+    template <detail::other_awaitable A>
+    auto spawn(A&& awaited) {
+        return spawn(detail::into_task(std::forward<A>(awaited)));
     }
 
     // Runs `function(args...)` on a thread of the blocking pool, where it may block. It starts when a thread is free

@@ -37,6 +37,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <brigade/awaitable.hpp>
 #include <brigade/detail/compiler.hpp>
 #include <brigade/detail/promise.hpp>
 #include <brigade/detail/waiter.hpp>
@@ -151,6 +152,16 @@ template <class T>
     return detail::fork_of<void>(std::move(child));
 }
 
+// The same for any other awaitable. One given as an lvalue must outlive the child.
+template <class Result, detail::other_awaitable A>
+[[nodiscard]] auto fork(Result& result, A&& awaited) {
+    return fork(result, detail::into_task(std::forward<A>(awaited)));
+}
+template <detail::other_awaitable A>
+[[nodiscard]] auto fork(A&& awaited) {
+    return fork(detail::into_task(std::forward<A>(awaited)));
+}
+
 // `co_await call(result, child)`: as fork(), but the parent goes on only when the child has ended. An exception of the
 // child comes out of the join all the same.
 template <class T>
@@ -169,6 +180,16 @@ template <class T>
 }
 [[nodiscard]] inline detail::call_of<void> call(task<void> child) noexcept {
     return detail::call_of<void>(std::move(child));
+}
+
+// The same for any other awaitable.
+template <class Result, detail::other_awaitable A>
+[[nodiscard]] auto call(Result& result, A&& awaited) {
+    return call(result, detail::into_task(std::forward<A>(awaited)));
+}
+template <detail::other_awaitable A>
+[[nodiscard]] auto call(A&& awaited) {
+    return call(detail::into_task(std::forward<A>(awaited)));
 }
 
 // `co_await join()`: waits until all that this task has forked have ended. Rethrows what a child threw, or

@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <utility>
 
+#include <brigade/awaitable.hpp>
 #include <brigade/detail/promise.hpp>
 #include <brigade/detail/result.hpp>
 #include <brigade/executor.hpp>
@@ -59,6 +60,12 @@ task<T> schedule_on(executor& target, task<T> body) {
     }
     co_await resume_on(home);
     co_return outcome.take();
+}
+
+// The same for any other awaitable.
+template <detail::other_awaitable A>
+auto schedule_on(executor& target, A&& awaited) {
+    return schedule_on(target, detail::into_task(std::forward<A>(awaited)));
 }
 
 }  // namespace brigade

@@ -14,57 +14,72 @@ namespace brigade {
 
 namespace detail {
 
-class reactor;
+class timer_shard;
 
-class sleep_awaiter {
+// The timer and the place in the stop source's list are bases: so each finds the awaiter without a pointer.
+class sleep_awaiter : private timer, private stop_hook {
 public:
-    explicit sleep_awaiter(sync::clock::time_point deadline) noexcept;
+    explicit sleep_awaiter(time_limit limit) noexcept
+        : timer(&sleep_awaiter::wake), stop_hook(&sleep_awaiter::stop), is_relative_(limit.is_relative()) {
+        timer::deadline = limit.from({});  // suspend() sees to the rest
+    }
     sleep_awaiter(const sleep_awaiter&) = delete;
     sleep_awaiter& operator=(const sleep_awaiter&) = delete;
     // Takes the timer back when the task is destroyed while it sleeps.
-    ~sleep_awaiter();
+    ~sleep_awaiter() {
+        if (asleep_) {
+            give_up();
+        }
+    }
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <runtime_promise P>
     bool await_suspend(std::coroutine_handle<P> self) {
         return suspend(self, self.promise().stop);
     }
-    void await_resume();
+    void await_resume() {
+        asleep_ = false;
+        detach();
+        if (stopped_) {
+            throw operation_cancelled();
+        }
+    }
 
 private:
-    struct alarm_clock : timer {
-        explicit alarm_clock(sleep_awaiter& s) noexcept : timer(&sleep_awaiter::wake), sleeper(s) {}
-        sleep_awaiter& sleeper;
-    };
-    struct stop_reaction : stop_hook {
-        explicit stop_reaction(sleep_awaiter& s) noexcept : stop_hook(&sleep_awaiter::stop), sleeper(s) {}
-        sleep_awaiter& sleeper;
-    };
-
     bool suspend(std::coroutine_handle<> self, stop_source* source);
+    void give_up() noexcept;
     static void wake(timer& expired) noexcept;
     static void stop(stop_hook& hook) noexcept;
 
-    sync::clock::time_point deadline_;
-    reactor* reactor_ = nullptr;
     waiter waiter_;
-    alarm_clock timer_;
-    stop_reaction on_stop_;
+    timer_shard* shard_ = nullptr;
+    const bool is_relative_;
     bool stopped_ = false;
     bool asleep_ = false;  // from suspend() until the task goes on
+};
+
+// A sleep that has not begun.
+class [[nodiscard]] sleep_operation {
+public:
+    explicit sleep_operation(time_limit limit) noexcept : limit_(limit) {}
+    sleep_awaiter operator co_await() const noexcept { return sleep_awaiter(limit_); }
+
+private:
+    time_limit limit_;
 };
 
 }  // namespace detail
 
 // `co_await sleep_until(t)`, `co_await sleep_for(d)`: wakes at the deadline or later, never earlier; a deadline in the
-// past lets others run once. Throws operation_cancelled when the task is asked to stop, and std::system_error when the
-// system refuses the reactor that the first of them starts. Tasks only.
-[[nodiscard]] inline detail::sleep_awaiter sleep_until(std::chrono::steady_clock::time_point deadline) noexcept {
-    return detail::sleep_awaiter(deadline);
+// past lets others run once. The time of sleep_for() begins with the await. By the executor's clock (now()). Throws
+// operation_cancelled when the task is asked to stop, and std::system_error when the system refuses the reactor that
+// the first of them starts. Tasks only.
+[[nodiscard]] inline detail::sleep_operation sleep_until(std::chrono::steady_clock::time_point deadline) noexcept {
+    return detail::sleep_operation(detail::time_limit::at(deadline));
 }
 template <class Rep, class Period>
-[[nodiscard]] detail::sleep_awaiter sleep_for(std::chrono::duration<Rep, Period> duration) {
-    return detail::sleep_awaiter(detail::deadline_after(duration));
+[[nodiscard]] detail::sleep_operation sleep_for(std::chrono::duration<Rep, Period> duration) {
+    return detail::sleep_operation(detail::time_limit::after(duration));
 }
 
 }  // namespace brigade

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include <brigade/awaitable.hpp>
 #include <brigade/detail/promise.hpp>
 #include <brigade/fork.hpp>
 #include <brigade/multiple_errors.hpp>
@@ -80,6 +81,13 @@ task<std::tuple<detail::when_all_element<Ts>...>> when_all(task<Ts>... tasks) {
             return std::tuple<detail::when_all_element<Ts>...>(frame.promise().result().take_stored()...);
         },
         frames);
+}
+
+// As above, where some are other awaitables. One given as an lvalue must outlive the result.
+template <awaitable... As>
+    requires(detail::other_awaitable<As> || ...)
+auto when_all(As&&... awaited) {
+    return when_all(detail::into_task(std::forward<As>(awaited))...);
 }
 
 // As above, for any number of tasks of one type; the results stand in the order of the tasks. References come as

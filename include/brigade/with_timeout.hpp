@@ -1,15 +1,19 @@
-// A deadline on any task.
+// A deadline on whatever can be awaited.
 #pragma once
 
 #include <chrono>
+#include <coroutine>
 #include <expected>
+#include <functional>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 
+#include <brigade/awaitable.hpp>
+#include <brigade/detail/deadline.hpp>
+#include <brigade/detail/promise.hpp>
+#include <brigade/detail/sync.hpp>
 #include <brigade/detail/timer.hpp>
-#include <brigade/get_stop_token.hpp>
-#include <brigade/sleep.hpp>
 #include <brigade/stop.hpp>
 #include <brigade/task.hpp>
 
@@ -17,96 +21,168 @@ namespace brigade {
 
 namespace detail {
 
-// Asks `target` to stop at the deadline, unless it is destroyed before.
-class deadline_alarm {
-public:
-    deadline_alarm(sync::clock::time_point deadline, stop_source& target);
-    ~deadline_alarm();
-    deadline_alarm(const deadline_alarm&) = delete;
-    deadline_alarm& operator=(const deadline_alarm&) = delete;
+class timer_shard;
 
-    [[nodiscard]] bool expired() const noexcept {
-        return expired_.load(std::memory_order_relaxed);  // tells who stopped the task; carries nothing else
+// While a task waits for one awaitable: a stop source between that and the task's own, which the deadline stops. It
+// stands in the task's promise, where the awaitable finds it as it would find the task's.
+class deadline_scope : private timer, private stop_hook {
+public:
+    explicit deadline_scope(time_limit limit) noexcept
+        : timer(&deadline_scope::expire), stop_hook(&deadline_scope::pass_on), limit_(limit) {}
+    deadline_scope(const deadline_scope&) = delete;
+    deadline_scope& operator=(const deadline_scope&) = delete;
+    ~deadline_scope() { end(); }
+
+    // Once, when the task is about to suspend. `place` is what its promise has as the stop source. Throws
+    // std::system_error when the system refuses a reactor.
+    void begin(stop_source*& place);
+    // The task goes on, or is destroyed. Waits for a stop in progress.
+    void end() noexcept {
+        if (place_ != nullptr) {
+            leave();
+        }
+    }
+    // After end(): whether the deadline has stopped the awaitable, and nobody the task.
+    [[nodiscard]] bool timed_out() const noexcept {
+        return expired_.load(std::memory_order_relaxed)  // end() has waited for who stores it
+               && (outer_ == nullptr || !outer_->stop_requested());
     }
 
 private:
-    struct alarm_clock : timer {
-        explicit alarm_clock(deadline_alarm& a) noexcept : timer(&deadline_alarm::ring), owner(a) {}
-        deadline_alarm& owner;
-    };
-    static void ring(timer& expired) noexcept;
+    void leave() noexcept;
+    static void expire(timer& expired) noexcept;
+    static void pass_on(stop_hook& hook) noexcept;
 
-    reactor& reactor_;
-    stop_source& target_;
+    const time_limit limit_;
+    stop_source source_;
+    stop_source** place_ = nullptr;  // from begin() to end()
+    stop_source* outer_ = nullptr;
+    timer_shard* shard_ = nullptr;  // while the timer is set, or may run
     sync::atomic<bool> expired_{false};
-    alarm_clock timer_;
 };
 
-// Awaits a task that sees `source` instead of the parent's stop source.
-template <class T>
-class await_with_stop : public task_awaiter<T> {
-public:
-    await_with_stop(task<T> child, stop_source& source) noexcept
-        : task_awaiter<T>(std::move(child).release()), source_(source) {}
-
-    template <runtime_promise P>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-        return this->start(parent, &source_);
-    }
-
-private:
-    stop_source& source_;
-};
-
-template <class T>
+template <class R>
 struct timeout_result {
-    using type = std::expected<T, std::error_code>;
+    using type = std::expected<std::remove_cvref_t<R>, std::error_code>;
+};
+template <class R>
+struct timeout_result<R&> {
+    using type = std::expected<std::reference_wrapper<R>, std::error_code>;
+};
+template <>
+struct timeout_result<void> {
+    using type = std::expected<void, std::error_code>;
 };
 template <class T>
 struct timeout_result<std::expected<T, std::error_code>> {
     using type = std::expected<T, std::error_code>;
 };
 
-template <class T>
+template <class R>
 inline constexpr bool gives_error_code = false;
 template <class T>
 inline constexpr bool gives_error_code<std::expected<T, std::error_code>> = true;
 
+// `A` as timed_operation has it.
+template <class A>
+class timed_awaiter {
+    using result = await_result_t<A>;
+
+public:
+    using value_type = typename timeout_result<result>::type;
+
+    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): forwarded
+    timed_awaiter(time_limit limit, A&& awaited) : scope_(limit), awaiter_(get_awaiter(std::forward<A>(awaited))) {}
+
+    // What is ready needs no deadline.
+    [[nodiscard]] bool await_ready() { return awaiter_.await_ready(); }
+    template <runtime_promise P>
+    auto await_suspend(std::coroutine_handle<P> self) {
+        scope_.begin(static_cast<promise_base&>(self.promise()).stop);
+        return awaiter_.await_suspend(self);  // then this may be gone
+    }
+    // The awaiter first: it may be one of these itself, and leaves the promise as it has found it.
+    value_type await_resume() {
+        try {
+            if constexpr (std::is_void_v<result>) {
+                awaiter_.await_resume();
+                scope_.end();
+                return {};
+            } else if constexpr (gives_error_code<std::remove_cvref_t<result>>) {
+                value_type given = awaiter_.await_resume();
+                scope_.end();
+                if (!given && given.error() == std::errc::operation_canceled && scope_.timed_out()) {
+                    given = std::unexpected(std::make_error_code(std::errc::timed_out));
+                }
+                return given;
+            } else {
+                value_type given(std::in_place, awaiter_.await_resume());
+                scope_.end();
+                return given;
+            }
+        } catch (const operation_cancelled&) {
+            scope_.end();
+            if (!scope_.timed_out()) {
+                throw;
+            }
+        }
+        return std::unexpected(std::make_error_code(std::errc::timed_out));
+    }
+
+private:
+    deadline_scope scope_;  // goes after the awaiter, which has its stop source
+    awaiter_of<A> awaiter_;
+};
+
+// An awaitable and its deadline, until they are awaited. `A` is an lvalue reference, a type that is moved in, or an
+// rvalue reference to what can not be moved: then both are awaited in the expression that makes them.
+template <class A>
+class [[nodiscard]] timed_operation {
+public:
+    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): forwarded
+    timed_operation(time_limit limit, A&& awaited) : limit_(limit), awaited_(std::forward<A>(awaited)) {}
+
+    timed_awaiter<A> operator co_await() && { return timed_awaiter<A>(limit_, std::forward<A>(awaited_)); }
+    // Where a task is wanted.
+    // clang-format off: it takes the constraint for something else
+    operator task<typename timed_awaiter<A>::value_type>() &&  // NOLINT(google-explicit-constructor)
+        requires(!std::is_rvalue_reference_v<A>)
+    {
+        return as_task<timed_operation>(std::move(*this));
+    }
+
+private:
+    // clang-format on
+    time_limit limit_;
+    A awaited_;
+};
+
+template <class A>
+using timed = timed_operation<std::conditional_t<std::is_lvalue_reference_v<A> || std::move_constructible<A>, A, A&&>>;
+
 }  // namespace detail
 
-// Runs `body`; when it has not ended after `limit`, asks it to stop *and waits until it has ended*. Then the result is
-// std::errc::timed_out, unless the body has a result all the same, which is not lost. A body that already gives
-// std::expected<U, std::error_code> keeps its type. Exceptions come out as they are. A stop of the awaiting task
-// reaches the body. The body's stop_callbacks run on the thread that waits for events, a worker as a rule, and must be
-// short. A body with an error type of its own lets operation_cancelled through, or it says itself what a time-out is.
-template <class Rep, class Period, class T>
-    requires(!std::is_reference_v<T>)
-task<typename detail::timeout_result<T>::type> with_timeout(std::chrono::duration<Rep, Period> limit, task<T> body) {
-    stop_source source;
-    const stop_token outer = co_await get_stop_token();
-    const stop_callback inherit(outer, [&source] { source.request_stop(); });
-    const detail::deadline_alarm alarm(detail::deadline_after(limit), source);
-    const auto timed_out = [&alarm, &outer] { return alarm.expired() && !outer.stop_requested(); };
-    try {
-        if constexpr (std::is_void_v<T>) {
-            co_await detail::await_with_stop<T>(std::move(body), source);
-            co_return {};
-        } else {
-            typename detail::timeout_result<T>::type result =
-                co_await detail::await_with_stop<T>(std::move(body), source);
-            if constexpr (detail::gives_error_code<T>) {
-                if (!result && result.error() == std::errc::operation_canceled && timed_out()) {
-                    result = std::unexpected(std::make_error_code(std::errc::timed_out));
-                }
-            }
-            co_return result;
-        }
-    } catch (const operation_cancelled&) {
-        if (!timed_out()) {
-            throw;
-        }
-    }
-    co_return std::unexpected(std::make_error_code(std::errc::timed_out));
+// `co_await with_timeout(limit, awaited)`: awaits `awaited`; when it has not ended after `limit`, asks it to stop *and
+// waits until it has ended*. Then the result is std::errc::timed_out, unless it has a result all the same, which is not
+// lost. What gives std::expected<U, std::error_code> keeps its type; any other type T becomes
+// std::expected<T, std::error_code>, a reference a std::reference_wrapper. Exceptions come out as they are. A stop of
+// the awaiting task reaches `awaited` as ever. What has an error type of its own lets operation_cancelled through, or
+// it says itself what a time-out is.
+//
+// `awaited` is anything that a task can await: a task, which it takes over; an I/O operation or a sleep; a join_handle
+// or an event, as lvalues, where only the wait ends; or an awaitable of yours, if it takes its stop source from the
+// promise as those do. One that does not notice a stop is waited for. Something that is ready costs no timer. Tasks
+// only. Stop callbacks that the deadline runs do so on the thread that waits for events, a worker as a rule, and must
+// be short.
+template <class Rep, class Period, awaitable A>
+[[nodiscard]] detail::timed<A> with_timeout(std::chrono::duration<Rep, Period> limit, A&& awaited) {
+    return detail::timed<A>(detail::time_limit::after(limit), std::forward<A>(awaited));
+}
+
+// The same, until a moment of the executor's clock (now()).
+template <awaitable A>
+[[nodiscard]] detail::timed<A> with_deadline(std::chrono::steady_clock::time_point deadline, A&& awaited) {
+    return detail::timed<A>(detail::time_limit::at(deadline), std::forward<A>(awaited));
 }
 
 }  // namespace brigade

@@ -58,6 +58,18 @@ brigade::task<std::string> greet(brigade::endpoint server) {
 }
 // [/deadline]
 
+// [process]
+brigade::task<std::string> kernel_name() {
+    const brigade::command uname = brigade::command("uname").argument("-s");
+    std::string failure;  // "cannot run uname: exec: No such file or directory", say
+    auto output = co_await brigade::with_timeout(2s, uname.output(4096, &failure));
+    if (!output) {
+        co_return failure.empty() ? output.error().message() : failure;
+    }
+    co_return output->status.success() ? output->standard_output : output->status.to_string();
+}
+// [/process]
+
 int slow_library_call(int x) {
     return x + 1;
 }
@@ -134,6 +146,11 @@ TEST(readme, deadline) {
     EXPECT_EQ(executor.block_on(greet, *server), "welcome");
     listener->close();
     EXPECT_EQ(executor.block_on(greet, *server), "Connection refused");
+}
+
+TEST(readme, process) {
+    brigade::executor executor;
+    EXPECT_EQ(executor.block_on(kernel_name), "Linux\n");
 }
 
 TEST(readme, spawn) {

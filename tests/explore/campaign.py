@@ -2,7 +2,7 @@
 """Runs the model tests at length, and weakens every memory order of the core, one at a time.
 
   1. Every model runs with FACTOR times the schedules of the quick tests.
-  2. Every place in executor/ and include/ where the sources name an atomic operation must have run in some model.
+  2. Every place in executor/, io/ and include/ where the sources name an atomic operation must have run in some model.
   3. Each mutant (one memory order one step weaker, or one fence left out) runs against the models of the programs that
      reach its place, until one fails. A mutant that survives must be explained in equivalent_mutants.txt; an
      explanation whose mutant is killed, or that fits none, is reported as well.
@@ -21,10 +21,11 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-CORE = ("executor/", "include/brigade/")
+CORE = ("executor/", "io/", "include/brigade/")
 # Not built for exploration: they talk to the system, or belong to the I/O side.
 NOT_EXPLORED = {"executor/sync.cc", "executor/threads.cc", "include/brigade/detail/sync.hpp",
-                "include/brigade/with_timeout.hpp"}
+                "include/brigade/with_timeout.hpp", "io/accept.cc", "io/accept.hpp", "io/registration_table.hpp",
+                "io/system_call.cc"}
 ATOMIC_OPERATION = re.compile(
     r"\.(?:load|store|exchange|compare_exchange_(?:weak|strong)|fetch_(?:add|sub|and|or|xor))\s*\(|"
     r"\basymmetric_fence_(?:light|heavy)\s*\(")

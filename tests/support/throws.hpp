@@ -9,9 +9,9 @@
 
 namespace test {
 
-// Awaits `body`; true when it throws an Error. Other exceptions come out.
-template <class Error, class T>
-brigade::task<bool> throws(brigade::task<T> body) {
+// Awaits `body`, a task or another awaitable; true when it throws an Error. Other exceptions come out.
+template <class Error, brigade::awaitable A>
+brigade::task<bool> throws(A body) {
     try {
         static_cast<void>(co_await std::move(body));
     } catch (const Error&) {
@@ -21,8 +21,8 @@ brigade::task<bool> throws(brigade::task<T> body) {
 }
 
 // What the Error says that `body` throws; "no exception" when it throws none.
-template <class Error, class T>
-brigade::task<std::string> message_of(brigade::task<T> body) {
+template <class Error, brigade::awaitable A>
+brigade::task<std::string> message_of(A body) {
     try {
         static_cast<void>(co_await std::move(body));
     } catch (const Error& e) {

@@ -51,6 +51,8 @@ var works = []work{
 	{"spawn_and_join", 100, 0, "", true, spawnManyLocal},
 	{"yield_alone", 100, 0, "", true, yieldAlone},
 	{"round_trip", 100, 0, "", true, roundTrip},
+	{"timer_churn", 20000, 0, "", false, timerChurn},
+	{"sleeping_tasks", 100, 0, "", false, sleepingTasks},
 }
 
 const enough = 300 * time.Millisecond

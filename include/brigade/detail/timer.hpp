@@ -1,8 +1,6 @@
 // A timer: lives inside the operation that waits, so that setting one allocates nothing.
 #pragma once
 
-#include <cstddef>
-
 #include <brigade/detail/sync.hpp>
 
 namespace brigade::detail {
@@ -10,15 +8,16 @@ namespace brigade::detail {
 struct timer {
     using function = void (*)(timer&) noexcept;
 
-    static constexpr std::size_t not_set = static_cast<std::size_t>(-1);
-
     explicit timer(function f) noexcept : expire(f) {}
     timer(const timer&) = delete;
     timer& operator=(const timer&) = delete;
 
+    // The queue's (io/timer_queue.hpp), as long as the timer is set.
     sync::clock::time_point deadline;
-    std::size_t place = not_set;  // in the heap
-    const function expire;        // runs on the thread that polls; may destroy the timer
+    timer* next = nullptr;   // in a list
+    timer** link = nullptr;  // what points to this; null when it is not set
+    timer* child = nullptr;  // in the heap: the first of those that are not earlier
+    const function expire;   // on the thread that polls, or moves a manual clock; may destroy the timer
 };
 
 }  // namespace brigade::detail

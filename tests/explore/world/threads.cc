@@ -15,7 +15,7 @@ std::vector<unsigned> allowed_processors() {
     return {0};
 }
 
-void name_this_thread(const std::string& /*name*/, const std::string& /*suffix*/) {}
+void prepare_this_thread(const std::string& /*name*/, const std::string& /*suffix*/) {}
 
 void pin_thread(sync::thread& /*thread*/, unsigned /*processor*/) {}
 

@@ -58,6 +58,7 @@ public:
         all.pop_back();
         return all;
     }
+    void terminate() { EXPECT_EQ(::kill(id_, SIGTERM), 0); }
     // Waits for the program's end.
     int exit_status() {
         int status = 0;
@@ -96,6 +97,18 @@ TEST(echo_server, speaks_ipv6) {
     const test::blocking_socket connection = test::blocking_socket::connect(endpoint_of(program.line()));
     connection.send("x");
     EXPECT_EQ(connection.receive(), "x");
+}
+
+TEST(echo_server, lets_its_connections_finish_when_it_is_terminated) {
+    server program({"127.0.0.1:0"});
+    test::blocking_socket connection = test::blocking_socket::connect(endpoint_of(program.line()));
+    connection.send("x");
+    EXPECT_EQ(connection.receive(), "x");
+    program.terminate();
+    connection.send("y");
+    EXPECT_EQ(connection.receive(), "y");
+    connection.close();
+    EXPECT_EQ(program.exit_status(), EXIT_SUCCESS);
 }
 
 TEST(echo_server, says_how_it_is_used) {

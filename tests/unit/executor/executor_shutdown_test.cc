@@ -393,7 +393,7 @@ TEST_F(executor_shutdown_DeathTest, before_its_sockets_terminates) {
             executor e({.workers = 1});
             listener = brigade::tcp_listener::bind(e, brigade::endpoint::loopback_v4(0)).value();
         },
-        "brigade: 1 sockets outlive the executor that they belong to");
+        "brigade: 1 sockets or other descriptors outlive the executor that they belong to");
 }
 
 // With the default handler of unhandled exceptions, which terminates.

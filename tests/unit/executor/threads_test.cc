@@ -159,11 +159,11 @@ TEST(pin_thread, throws_for_a_processor_that_is_not_there) {
     thread.join();
 }
 
-TEST(name_this_thread, keeps_the_suffix_whole) {
+TEST(prepare_this_thread, keeps_the_suffix_whole) {
     const auto named = [](const std::string& name, const std::string& suffix) {
         std::string shown;
         std::jthread([&] {
-            brigade::detail::name_this_thread(name, suffix);
+            brigade::detail::prepare_this_thread(name, suffix);
             shown = test::this_thread_name();
         }).join();
         return shown;

@@ -18,8 +18,11 @@ TEST(errc, makes_error_codes) {
 }
 
 TEST(errc, has_a_message_for_each_value) {
-    EXPECT_EQ(std::error_code(errc::closed).message(), "the socket was closed on this side");
-    EXPECT_EQ(std::error_code(errc::busy).message(), "another task is already in this kind of operation on the socket");
+    EXPECT_EQ(std::error_code(errc::closed).message(), "it was closed on this side");
+    EXPECT_EQ(std::error_code(errc::busy).message(), "another task is already in an operation of this direction on it");
+    EXPECT_EQ(std::error_code(errc::end_of_stream).message(), "the stream has ended too early");
+    EXPECT_EQ(std::error_code(errc::not_pollable).message(),
+              "it can not be watched: a regular file, a directory or the like");
     EXPECT_EQ(brigade::error_category().message(99), "unknown error 99");
 }
 

@@ -37,7 +37,9 @@ struct line {
 task<> echo(brigade::tcp_stream& stream) {
     std::array<std::byte, 1> byte{};
     while (co_await stream.read_some(byte) == 1U) {
-        co_await stream.write_all(byte);
+        if (!co_await stream.write_all(byte)) {
+            co_return;
+        }
     }
 }
 

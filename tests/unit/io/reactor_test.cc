@@ -15,9 +15,9 @@
 
 namespace {
 
+using brigade::detail::descriptor_ref;
 using brigade::detail::direction;
 using brigade::detail::reactor;
-using brigade::detail::socket_ref;
 using brigade::detail::timer;
 using time_point = std::chrono::steady_clock::time_point;
 
@@ -30,7 +30,7 @@ struct restless : timer {
         if (self.stopped) {
             self.ended.count_down();
         } else {
-            static_cast<void>(self.home.set(self, time_point(), nullptr));
+            static_cast<void>(self.home.timers().here().set(self, time_point(), nullptr));
         }
     }
 
@@ -45,24 +45,24 @@ TEST(reactor, timers_that_are_due_again_at_once_leave_time_for_sockets) {
     reactor home(owner);
     std::array<int, 2> fds{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()), 0);
-    const socket_ref socket = home.open(fds[0]);
+    const descriptor_ref socket = home.open(fds[0]);
     restless clock(home);
-    ASSERT_TRUE(home.set(clock, time_point(), nullptr));
+    ASSERT_TRUE(home.timers().here().set(clock, time_point(), nullptr));
     while (!clock.rung) {
         std::this_thread::yield();
     }
-    ASSERT_FALSE(socket.entry->begin(socket.generation, direction::write));
-    const std::uint32_t tick = socket.entry->tick(direction::write);
-    ASSERT_FALSE(home.arm(*socket.entry));  // it is writable
-    while (socket.entry->tick(direction::write) == tick) {
+    ASSERT_FALSE(socket.entry->begin(socket.generation, direction::read));
+    ASSERT_TRUE(socket.entry->try_now(direction::read));
+    ASSERT_EQ(::write(fds[1], "x", 1), 1);
+    ASSERT_FALSE(socket.entry->watch());  // it is readable
+    while (!socket.entry->try_now(direction::read)) {
         std::this_thread::yield();
     }
     clock.stopped = true;
     clock.ended.wait();
-    home.cancel_and_wait(clock);
-    home.disarm(fds[0]);
+    home.timers().here().cancel_and_wait(clock);
     socket.entry->close(socket.generation);
-    socket.entry->end(direction::write);
+    socket.entry->end(direction::read);
     ::close(fds[1]);
 }
 
@@ -70,10 +70,10 @@ TEST(reactor, cancel_tells_whether_the_timer_was_still_to_come) {
     brigade::executor owner({.workers = 1});
     reactor home(owner);
     restless far(home);
-    ASSERT_TRUE(home.set(far, time_point::max(), nullptr));
-    EXPECT_TRUE(home.cancel(far));
-    EXPECT_FALSE(home.cancel(far));
-    home.cancel_and_wait(far);
+    ASSERT_TRUE(home.timers().here().set(far, time_point::max(), nullptr));
+    EXPECT_TRUE(home.timers().here().cancel(far));
+    EXPECT_FALSE(home.timers().here().cancel(far));
+    home.timers().here().cancel_and_wait(far);
 }
 
 TEST(reactor, refuses_a_timer_when_the_stop_has_come) {
@@ -82,8 +82,8 @@ TEST(reactor, refuses_a_timer_when_the_stop_has_come) {
     restless late(home);
     brigade::stop_source stop;
     stop.request_stop();
-    EXPECT_FALSE(home.set(late, time_point::max(), &stop));
-    EXPECT_FALSE(home.cancel(late));
+    EXPECT_FALSE(home.timers().here().set(late, time_point::max(), &stop));
+    EXPECT_FALSE(home.timers().here().cancel(late));
 }
 
 }  // namespace

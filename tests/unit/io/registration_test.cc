@@ -1,5 +1,5 @@
-// A white-box test: one descriptor's entry in the reactor, its references, ticks and generations. See the invariants
-// REG1 to REG5 in io/registration.hpp. Waiting is tested through the sockets.
+// A white-box test: one descriptor's entry in the reactor, its references, readiness and generations. See the
+// invariants REG1 to REG5 in io/registration.hpp. Waiting is tested through the sockets.
 #include "io/registration.hpp"
 
 #include <array>
@@ -19,15 +19,22 @@
 namespace {
 
 using brigade::errc;
+using brigade::detail::descriptor_ref;
 using brigade::detail::direction;
-using brigade::detail::operation;
 using brigade::detail::reactor;
 using brigade::detail::registration;
-using brigade::detail::socket_ref;
 
 bool is_open(int fd) {
     return ::fcntl(fd, F_GETFD) != -1;
 }
+
+// Stands in a word.
+struct never_called final : brigade::detail::io_operation {
+    never_called() : io_operation({}, direction::read) {}
+
+private:
+    outcome call(int /*fd*/) noexcept override { return outcome::over; }
+};
 
 class registration_test : public testing::Test {
 protected:
@@ -45,46 +52,97 @@ protected:
         ref_ = reactor_.open(fd_);
     }
     [[nodiscard]] registration& slot() const { return *ref_.entry; }
-    // How much the event raises the ticks of reading and writing.
-    std::pair<std::uint32_t, std::uint32_t> raised_by(std::uint32_t events) {
-        const std::uint32_t read = slot().tick(direction::read);
-        const std::uint32_t write = slot().tick(direction::write);
+    // Whether calls of the two directions are worth a try. That of a reader is made quiet by asking.
+    std::pair<bool, bool> ready() { return {slot().try_now(direction::read), slot().try_now(direction::write)}; }
+    std::pair<bool, bool> ready_after(std::uint32_t events) {
         EXPECT_FALSE(slot().deliver(events, ref_.generation));  // nobody waits
-        return {slot().tick(direction::read) - read, slot().tick(direction::write) - write};
+        return ready();
+    }
+    // As operations do that have met EAGAIN.
+    void make_quiet() {
+        for (const direction d : {direction::read, direction::write}) {
+            // Twice: what had come before is told first.
+            if (slot().wait(d, nobody_) != registration::arrival::waits) {
+                ASSERT_EQ(slot().wait(d, nobody_), registration::arrival::waits);
+            }
+            ASSERT_TRUE(slot().withdraw(d, nobody_));
+        }
     }
 
     brigade::executor owner_{{.workers = 1}};
     reactor reactor_{owner_};
     int fd_ = -1;
     int peer_ = -1;
-    socket_ref ref_;
+    descriptor_ref ref_;
+    never_called nobody_;
 };
 
-using raised = std::pair<std::uint32_t, std::uint32_t>;
+using both = std::pair<bool, bool>;
 
-TEST_F(registration_test, an_event_raises_the_tick_of_its_directions) {
-    EXPECT_EQ(raised_by(EPOLLIN), raised(1, 0));
-    EXPECT_EQ(raised_by(EPOLLRDHUP), raised(1, 0));
-    EXPECT_EQ(raised_by(EPOLLOUT), raised(0, 1));
-    EXPECT_EQ(raised_by(EPOLLIN | EPOLLOUT), raised(1, 1));
-    EXPECT_EQ(raised_by(EPOLLERR), raised(1, 1));
-    EXPECT_EQ(raised_by(EPOLLHUP), raised(1, 1));
-    EXPECT_EQ(raised_by(0), raised(0, 0));
+TEST_F(registration_test, calls_are_worth_a_try_at_first_and_a_reader_tries_once) {
+    EXPECT_EQ(ready(), both(true, true));
+    EXPECT_EQ(ready(), both(false, true));
+}
+
+TEST_F(registration_test, an_event_makes_its_directions_ready) {
+    struct {
+        std::uint32_t events;
+        both expected;
+    } const cases[] = {
+        {EPOLLIN, {true, false}}, {EPOLLOUT, {false, true}}, {EPOLLIN | EPOLLOUT, {true, true}}, {0, {}}};
+    for (const auto& [events, expected] : cases) {
+        make_quiet();
+        EXPECT_EQ(ready(), both(false, false));
+        EXPECT_EQ(ready_after(events), expected) << events;
+    }
+}
+
+TEST_F(registration_test, the_end_of_a_direction_stays) {
+    make_quiet();
+    EXPECT_EQ(ready_after(EPOLLIN | EPOLLRDHUP), both(true, false));
+    EXPECT_EQ(ready(), both(true, false));
+    EXPECT_EQ(ready_after(EPOLLIN | EPOLLHUP), both(true, true));
+    EXPECT_EQ(ready_after(EPOLLIN | EPOLLOUT), both(true, true));
+    EXPECT_EQ(ready(), both(true, true));
+}
+
+TEST_F(registration_test, an_operation_that_meets_eagain_after_the_end_waits_all_the_same) {
+    make_quiet();
+    EXPECT_EQ(ready_after(EPOLLERR), both(true, true));
+    EXPECT_EQ(slot().wait(direction::read, nobody_), registration::arrival::calls_after_the_end);
+    make_quiet();
+    EXPECT_EQ(ready(), both(false, false));
+}
+
+TEST_F(registration_test, a_call_that_may_have_left_something_keeps_its_direction_ready) {
+    make_quiet();
+    slot().stays_ready(direction::read);
+    EXPECT_EQ(ready(), both(true, false));
+    slot().stays_ready(direction::write);
+    EXPECT_EQ(ready(), both(false, true));
+}
+
+TEST_F(registration_test, an_operation_that_waits_is_taken_out_once) {
+    make_quiet();
+    ASSERT_EQ(slot().wait(direction::read, nobody_), registration::arrival::waits);
+    EXPECT_TRUE(slot().withdraw(direction::read, nobody_));
+    EXPECT_FALSE(slot().withdraw(direction::read, nobody_));
+    EXPECT_FALSE(slot().withdraw(direction::write, nobody_));
 }
 
 TEST_F(registration_test, an_event_of_another_generation_is_dropped) {
-    const std::uint32_t before = slot().tick(direction::read);
+    make_quiet();
     slot().deliver(EPOLLIN, ref_.generation - 1);
     slot().deliver(EPOLLIN, ref_.generation + 1);
-    EXPECT_EQ(slot().tick(direction::read), before);
+    EXPECT_EQ(ready(), both(false, false));
 }
 
-TEST_F(registration_test, an_event_after_close_is_dropped) {
-    const std::uint32_t before = slot().tick(direction::read);
+TEST_F(registration_test, nobody_waits_after_close) {
     ASSERT_FALSE(slot().begin(ref_.generation, direction::read));  // keeps the generation
     slot().close(ref_.generation);
-    slot().deliver(EPOLLIN, ref_.generation);
-    EXPECT_EQ(slot().tick(direction::read), before);
+    EXPECT_FALSE(slot().deliver(EPOLLIN, ref_.generation));
+    EXPECT_EQ(slot().wait(direction::read, nobody_), registration::arrival::closed);
+    EXPECT_EQ(slot().watch(), errc::closed);
     slot().end(direction::read);
 }
 
@@ -133,7 +191,7 @@ TEST_F(registration_test, nothing_begins_after_close) {
 }
 
 TEST_F(registration_test, the_next_socket_of_a_slot_has_another_generation_and_answers_no_old_name) {
-    const socket_ref old = ref_;
+    const descriptor_ref old = ref_;
     slot().close(old.generation);
     ::close(peer_);
     open_pair();
@@ -155,17 +213,6 @@ TEST_F(registration_test, the_key_names_slot_and_generation) {
     open_pair();
     EXPECT_EQ(slot().key() >> 32, ref_.generation);
     EXPECT_EQ(static_cast<std::uint32_t>(slot().key()), static_cast<std::uint32_t>(key));
-}
-
-TEST_F(registration_test, an_operation_leaves_when_it_is_destroyed) {
-    {
-        const auto first = operation::begin(ref_, direction::read);
-        ASSERT_TRUE(first.has_value());
-        EXPECT_EQ(first->fd(), fd_);
-        EXPECT_EQ(operation::begin(ref_, direction::read).error(), errc::busy);
-    }
-    EXPECT_TRUE(operation::begin(ref_, direction::read).has_value());
-    EXPECT_EQ(operation::begin(socket_ref(), direction::read).error(), errc::closed);
 }
 
 }  // namespace

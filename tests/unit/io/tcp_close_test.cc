@@ -235,7 +235,7 @@ void let_a_listener_outlive_its_executor() {
 
 TEST(tcp_close_death_test, sockets_that_outlive_their_executor_terminate_with_a_report) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    EXPECT_DEATH(let_a_listener_outlive_its_executor(), "brigade: 1 sockets outlive the executor");
+    EXPECT_DEATH(let_a_listener_outlive_its_executor(), "brigade: 1 sockets or other descriptors outlive the executor");
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -119,6 +121,19 @@ TEST(tcp, an_ipv6_listener_takes_ipv6_only) {
     EXPECT_TRUE(v4.has_value());
 }
 
+TEST(tcp, a_dual_stack_listener_takes_ipv4_as_well) {
+    on_workers(1, []() -> task<> {
+        tcp_listener both = tcp_listener::bind(endpoint::any_v6(0), {.dual_stack = true}).value();
+        const std::uint16_t port = both.local_endpoint()->port();
+        const blocking_socket v4 = blocking_socket::connect(endpoint::loopback_v4(port));
+        const auto from_v4 = co_await both.accept();
+        EXPECT_EQ(from_v4.value().remote_endpoint()->address(), "::ffff:127.0.0.1");
+        const blocking_socket v6 = blocking_socket::connect(endpoint::loopback_v6(port));
+        const auto from_v6 = co_await both.accept();
+        EXPECT_EQ(from_v6.value().remote_endpoint()->address(), "::1");
+    });
+}
+
 TEST(tcp, a_port_is_free_again_after_close) {
     on_workers(1, []() -> task<> {
         tcp_listener first = tcp_listener::bind(endpoint::loopback_v4(0)).value();
@@ -186,26 +201,6 @@ TEST(tcp, a_connection_that_was_reset_while_it_waited_does_no_harm) {
     });
 }
 
-TEST(tcp, a_listener_goes_on_after_the_process_ran_out_of_descriptors) {
-    on_workers(1, []() -> task<> {
-        tcp_listener listener = tcp_listener::bind(endpoint::loopback_v4(0)).value();
-        const blocking_socket client = blocking_socket::connect(listener.local_endpoint().value());
-        rlimit usual{};
-        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
-        const int next = ::dup(client.fd());
-        ::close(next);
-        const rlimit none_left{.rlim_cur = static_cast<rlim_t>(next), .rlim_max = usual.rlim_max};
-        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
-        const std::error_code accepting = co_await test::accept_error(listener);
-        const auto connecting = co_await tcp_stream::connect(listener.local_endpoint().value());
-        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
-        EXPECT_EQ(accepting, std::errc::too_many_files_open);
-        EXPECT_EQ(error_of(connecting), std::errc::too_many_files_open);
-        const std::error_code again = co_await test::accept_error(listener);
-        EXPECT_FALSE(again);
-    });
-}
-
 TEST(tcp, streams_send_small_writes_at_once) {
     on_workers(1, []() -> task<> {
         test::tcp_pair ends = co_await test::connected_pair();
@@ -224,6 +219,50 @@ TEST(tcp, zero_linger_makes_close_a_reset) {
         ends.near.close();
         const std::error_code error = co_await test::read_error(ends.far);
         EXPECT_EQ(error, std::errc::connection_reset);
+    });
+}
+
+TEST(tcp, linger_reaches_the_system_or_is_refused) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        EXPECT_FALSE(error_of(ends.near.set_linger(7s)));
+        linger value{};
+        socklen_t size = sizeof(value);
+        EXPECT_EQ(::getsockopt(ends.near.native_handle(), SOL_SOCKET, SO_LINGER, &value, &size), 0);
+        EXPECT_EQ(value.l_onoff, 1);
+        EXPECT_EQ(value.l_linger, 7);
+        EXPECT_EQ(error_of(ends.near.set_linger(-1s)), std::errc::invalid_argument);
+        EXPECT_EQ(error_of(ends.near.set_linger(std::chrono::seconds::max())), std::errc::invalid_argument);
+        EXPECT_FALSE(error_of(ends.near.set_linger(std::nullopt)));
+        EXPECT_EQ(::getsockopt(ends.near.native_handle(), SOL_SOCKET, SO_LINGER, &value, &size), 0);
+        EXPECT_EQ(value.l_onoff, 0);
+    });
+}
+
+TEST(tcp, keep_alive_reaches_the_system_or_is_refused) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        EXPECT_EQ(option(ends.near, SOL_SOCKET, SO_KEEPALIVE), 0);
+        EXPECT_FALSE(error_of(ends.near.set_keep_alive({{.idle = 30s, .interval = 5s, .probes = 3}})));
+        EXPECT_EQ(option(ends.near, SOL_SOCKET, SO_KEEPALIVE), 1);
+        EXPECT_EQ(option(ends.near, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+        EXPECT_EQ(option(ends.near, IPPROTO_TCP, TCP_KEEPINTVL), 5);
+        EXPECT_EQ(option(ends.near, IPPROTO_TCP, TCP_KEEPCNT), 3);
+        EXPECT_EQ(error_of(ends.near.set_keep_alive({{.idle = 0s}})), std::errc::invalid_argument);
+        EXPECT_EQ(error_of(ends.near.set_keep_alive({{.interval = 100'000s}})), std::errc::invalid_argument);
+        EXPECT_EQ(error_of(ends.near.set_keep_alive({{.probes = 0}})), std::errc::invalid_argument);
+        EXPECT_FALSE(error_of(ends.near.set_keep_alive(std::nullopt)));
+        EXPECT_EQ(option(ends.near, SOL_SOCKET, SO_KEEPALIVE), 0);
+    });
+}
+
+TEST(tcp, buffer_sizes_reach_the_system) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        EXPECT_FALSE(error_of(ends.near.set_receive_buffer(65536)));
+        EXPECT_EQ(option(ends.near, SOL_SOCKET, SO_RCVBUF), 2 * 65536);  // the system adds as much for its own use
+        EXPECT_FALSE(error_of(ends.near.set_send_buffer(65536)));
+        EXPECT_EQ(option(ends.near, SOL_SOCKET, SO_SNDBUF), 2 * 65536);
     });
 }
 

@@ -63,12 +63,12 @@ task<int> give_in_spite_of_a_stop(int n) {
 }
 
 TEST(with_timeout, wraps_what_has_no_room_for_an_error) {
-    static_assert(std::is_same_v<decltype(with_timeout(1s, give(1))), task<outcome<int>>>);
-    static_assert(std::is_same_v<decltype(with_timeout(1s, nothing())), task<outcome<void>>>);
-    static_assert(std::is_same_v<decltype(with_timeout(1s, never_expected())), task<outcome<int>>>);
+    static_assert(std::is_same_v<brigade::await_result_t<decltype(with_timeout(1s, give(1)))>, outcome<int>>);
+    static_assert(std::is_same_v<brigade::await_result_t<decltype(with_timeout(1s, nothing()))>, outcome<void>>);
+    static_assert(std::is_same_v<brigade::await_result_t<decltype(with_timeout(1s, never_expected()))>, outcome<int>>);
     using other_error = std::expected<int, std::string>;
-    static_assert(
-        std::is_same_v<decltype(with_timeout(1s, std::declval<task<other_error>>())), task<outcome<other_error>>>);
+    static_assert(std::is_same_v<brigade::await_result_t<decltype(with_timeout(1s, std::declval<task<other_error>>()))>,
+                                 outcome<other_error>>);
 }
 
 TEST(with_timeout, gives_the_value_of_a_body_that_is_in_time) {

@@ -1,7 +1,7 @@
-//! The scheduler suite on tokio's multi_thread runtime, and the fork-join works that have nothing but calls, with a
+//! The scheduler suite and the timer suite on tokio's multi_thread runtime, and the fork-join works that have nothing but calls, with a
 //! task for each.
 
-use std::future::Future;
+use std::future::{pending, Future};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{mpsc, Arc};
@@ -12,6 +12,7 @@ use peers::{is, run_program, Options, Run, Work};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, Notify};
 use tokio::task::{yield_now, JoinHandle};
+use tokio::time::{sleep, timeout};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -176,6 +177,49 @@ fn round_trip(runtime: &Runtime, size: usize) -> f64 {
     runtime.block_on(trips).unwrap() as f64
 }
 
+const PARALLEL_TASKS: usize = 10_000;
+const ONE_EXPIRES_OF: usize = 100;
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+async fn set_timers(count: usize) -> usize {
+    let mut as_expected = 0;
+    for i in 1..=count {
+        as_expected += if i % ONE_EXPIRES_OF == 0 {
+            timeout(Duration::from_millis(1), pending::<()>()).await.is_err()
+        } else {
+            timeout(Duration::from_secs(1), yield_now()).await.is_ok()
+        } as usize;
+    }
+    as_expected
+}
+
+fn timer_churn(runtime: &Runtime, size: usize) -> f64 {
+    let all = runtime.spawn(async move {
+        let tasks: Vec<_> = (0..PARALLEL_TASKS).map(|_| tokio::spawn(set_timers(size / PARALLEL_TASKS))).collect();
+        let mut right = 0;
+        for task in tasks {
+            right += task.await.unwrap();
+        }
+        right
+    });
+    runtime.block_on(all).unwrap() as f64
+}
+
+fn sleeping_tasks(runtime: &Runtime, size: usize) -> f64 {
+    run_tasks(size, |countdown| {
+        runtime.spawn(async move {
+            for _ in 0..size {
+                let countdown = countdown.clone();
+                tokio::spawn(async move {
+                    countdown.one_ended();
+                    drop(countdown);
+                    sleep(AN_HOUR).await;
+                });
+            }
+        });
+    })
+}
+
 /// Runs a future on a worker.
 fn on_worker(runtime: &Runtime, future: Boxed<u64>) -> f64 {
     runtime.block_on(runtime.spawn(future)).unwrap() as f64
@@ -200,7 +244,7 @@ fn scheduler<'a>(name: &'static str, items: usize, run: impl Fn(usize) -> f64 + 
 
 fn main() {
     let options = Options::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(options.workers).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(options.workers).enable_time().build().unwrap();
     let runtime = &runtime;
     let workers = options.workers;
     let busy = |size: usize| -> Run {
@@ -245,6 +289,8 @@ fn main() {
         scheduler("spawn_and_join", 1, |size| spawn_and_join(runtime, size)),
         scheduler("yield_alone", 1, |size| yield_many(runtime, 1, size) * size as f64),
         scheduler("round_trip", 1, |size| round_trip(runtime, size)),
+        Work { small: 20_000, repeatable: false, ..scheduler("timer_churn", 1, |size| timer_churn(runtime, size)) },
+        Work { repeatable: false, ..scheduler("sleeping_tasks", 1, |size| sleeping_tasks(runtime, size)) },
     ];
     run_program(&options, "tokio", "1.24.2", &works);
 }

@@ -1,0 +1,67 @@
+// The servers on Brigade: a task for each connection.
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <span>
+#include <utility>
+
+#include <brigade/brigade.hpp>
+
+#include "bench/network/server.hpp"
+
+namespace {
+
+using namespace network;
+using namespace std::chrono_literals;
+
+template <std::size_t Size>
+brigade::task<> serve(brigade::tcp_stream peer, const server_options& options) {
+    responder answers(options);
+    std::array<char, Size> buffer;
+    for (;;) {
+        const auto received = co_await peer.read_some(std::as_writable_bytes(std::span(buffer)));
+        if (!received) {
+            co_return;
+        }
+        const std::span<const char> reply =
+            *received == 0 ? answers.end() : answers.answer(std::span(buffer).first(*received));
+        if (!reply.empty() && !co_await peer.write_all(std::as_bytes(reply))) {
+            co_return;
+        }
+        if (*received == 0) {
+            co_return;
+        }
+    }
+}
+
+brigade::task<> accept_all(brigade::tcp_listener& listener, const server_options& options) {
+    for (;;) {
+        auto peer = co_await listener.accept();
+        if (!peer) {
+            std::fprintf(stderr, "accept: %s\n", peer.error().message().c_str());
+            co_await brigade::sleep_for(100ms);
+        } else if (options.mode == server_mode::sink) {
+            brigade::spawn(serve<stream_buffer_size>, std::move(*peer), std::cref(options)).detach();
+        } else {
+            brigade::spawn(serve<buffer_size>, std::move(*peer), std::cref(options)).detach();
+        }
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const server_options options = parse_server_options(
+        argc, argv, {.version = "", .modes = {server_mode::echo, server_mode::http, server_mode::sink}});
+    brigade::executor executor({.workers = options.threads});
+    auto listener =
+        brigade::tcp_listener::bind(executor, brigade::endpoint::loopback_v4(options.port), {.backlog = 4096});
+    if (!listener) {
+        std::fprintf(stderr, "bind: %s\n", listener.error().message().c_str());
+        return EXIT_FAILURE;
+    }
+    print_port(listener->local_endpoint()->port());
+    executor.block_on(accept_all, std::ref(*listener), std::cref(options));
+}

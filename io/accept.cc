@@ -1,0 +1,130 @@
+#include "io/accept.hpp"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <brigade/executor.hpp>
+#include <brigade/with_timeout.hpp>
+
+#include "io/descriptor.hpp"
+#include "io/reactor.hpp"
+
+namespace brigade::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds first_pause = 10ms;
+constexpr std::chrono::milliseconds longest_pause = 250ms;
+constexpr int most_turned_away = 128;
+
+// accept(2) also reports what has befallen the connection that it would have given: then the next one is asked for.
+bool is_of_the_connection(const std::error_code& error) noexcept {
+    if (error.category() != std::system_category()) {
+        return false;
+    }
+    switch (error.value()) {
+        case ECONNABORTED:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case ENONET:
+        case ENOPROTOOPT:
+        case EPERM:
+        case EPROTO:
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool is_shortage(const std::error_code& error) noexcept {
+    return error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system ||
+           error == std::errc::no_buffer_space || error == std::errc::not_enough_memory;
+}
+
+int open_something() noexcept {
+    return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+}  // namespace
+
+descriptor_shortage::descriptor_shortage() : reserve_(open_something()) {
+    if (reserve_ == -1) {
+        throw std::system_error(last_error(), "brigade: opening /dev/null, to have a descriptor in reserve");
+    }
+}
+
+descriptor_shortage::~descriptor_shortage() {
+    if (reserve_ != -1) {
+        close_fd(reserve_);
+    }
+}
+
+task<std::expected<bool, std::error_code>> descriptor_shortage::wait(std::chrono::milliseconds limit) {
+    std::expected<bool, std::error_code> freed;
+    waiting_.fetch_add(1, std::memory_order_relaxed);  // a hint
+    try {
+        freed = (co_await with_timeout(limit, freed_)).has_value();
+    } catch (const operation_cancelled&) {
+        freed = std::unexpected(std::make_error_code(std::errc::operation_canceled));
+    }
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    co_return freed;
+}
+
+void descriptor_shortage::turn_away(int listener) noexcept {
+    const sync::lock lock(reserve_mutex_);
+    for (int i = 0; i < most_turned_away; ++i) {
+        if (reserve_ != -1) {
+            close_fd(reserve_);
+        }
+        const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+        const int failure = errno;
+        if (fd != -1) {
+            close_fd(fd);
+        }
+        reserve_ = open_something();  // may fail: another thread was quicker; the next round tries again
+        if (fd == -1 && failure != ECONNABORTED && failure != EINTR) {
+            return;  // none waits, or there is still no descriptor: then the next pause follows
+        }
+    }
+}
+
+task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, short_read meaning) {
+    executor& home = executor::current();
+    bool has_paused = false;  // and no descriptor of this executor was closed meanwhile
+    for (std::chrono::milliseconds pause = first_pause;;) {
+        calling next(listener, direction::read,
+                     [](int fd) { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+        const std::expected<std::size_t, std::error_code> fd = co_await next;
+        if (fd) {
+            co_return descriptor(home, static_cast<int>(*fd), meaning);
+        }
+        if (is_of_the_connection(fd.error())) {
+            continue;
+        }
+        if (!is_shortage(fd.error())) {
+            co_return std::unexpected(fd.error());
+        }
+        descriptor_shortage& shortage = reactor::of(home).shortage();
+        if (has_paused) {
+            static_cast<void>(with_fd(listener, [&shortage](int listening) {
+                shortage.turn_away(listening);
+                return 0;
+            }));  // closed: the next call tells
+            pause = std::min(2 * pause, longest_pause);
+        }
+        const std::expected<bool, std::error_code> one_is_free = co_await shortage.wait(pause);
+        if (!one_is_free) {
+            co_return std::unexpected(one_is_free.error());
+        }
+        has_paused = !*one_is_free;
+    }
+}
+
+}  // namespace brigade::detail

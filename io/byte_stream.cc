@@ -1,0 +1,137 @@
+#include <brigade/byte_stream.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <brigade/errc.hpp>
+
+#include "io/registration.hpp"
+
+namespace brigade::detail {
+
+namespace {
+
+// Buffers in the system's form, as many as one call takes here.
+class io_vectors {
+public:
+    // Leaves out the first `skipped` bytes, which lie in the first buffer.
+    template <class Bytes>
+    explicit io_vectors(std::span<const Bytes> buffers, std::size_t skipped = 0) noexcept
+        : count_(std::min(buffers.size(), most)) {
+        for (std::size_t i = 0; i < count_; ++i) {
+            const Bytes here = i == 0 ? buffers[0].subspan(skipped) : buffers[i];
+            vectors_[i] = {.iov_base = const_cast<std::byte*>(here.data()), .iov_len = here.size()};
+            size_ += here.size();
+        }
+    }
+    [[nodiscard]] const iovec* data() const noexcept { return vectors_.data(); }
+    [[nodiscard]] int count() const noexcept { return static_cast<int>(count_); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+private:
+    static constexpr std::size_t most = 64;
+
+    std::array<iovec, most> vectors_;
+    std::size_t count_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace
+
+io_operation::outcome read_some_operation::call(int fd) noexcept {
+    if (buffer_.empty()) {
+        return end_with(0);  // the system would wait for a byte even where there is no room for it
+    }
+    return end_read(::read(fd, buffer_.data(), buffer_.size()), buffer_.size());
+}
+
+io_operation::outcome read_some_vectored_operation::call(int fd) noexcept {
+    // Empty ones in front might take all the places, and look like the end.
+    const auto first = std::ranges::find_if(buffers_, [](mutable_bytes b) { return !b.empty(); });
+    const io_vectors into(buffers_.subspan(static_cast<std::size_t>(first - buffers_.begin())));
+    if (into.size() == 0) {
+        return end_with(0);
+    }
+    return end_read(::readv(fd, into.data(), into.count()), into.size());
+}
+
+io_operation::outcome write_some_operation::call(int fd) noexcept {
+    if (bytes_.empty()) {
+        return end_with(0);
+    }
+    const ssize_t written = ::write(fd, bytes_.data(), bytes_.size());
+    return written < 0 ? fail() : end_with(static_cast<std::size_t>(written));
+}
+
+io_operation::outcome read_exactly_operation::call(int fd) noexcept {
+    if (rest_.empty()) {
+        return end_with(0);
+    }
+    const ssize_t got = ::read(fd, rest_.data(), rest_.size());
+    if (got < 0) {
+        return fail();
+    }
+    if (got == 0) {
+        return end_with(closed() ? errc::closed : errc::end_of_stream);
+    }
+    rest_ = rest_.subspan(static_cast<std::size_t>(got));
+    return rest_.empty() ? end_with(0) : outcome::progress_and_empty;
+}
+
+std::expected<void, std::error_code> read_exactly_operation::await_resume() const noexcept {
+    if (done_ != nullptr) {
+        *done_ = size_ - rest_.size();
+    }
+    return result_without_value();
+}
+
+io_operation::outcome write_all_operation::call(int fd) noexcept {
+    if (rest_.empty()) {
+        return end_with(0);
+    }
+    const ssize_t written = ::write(fd, rest_.data(), rest_.size());
+    if (written < 0) {
+        return fail();
+    }
+    rest_ = rest_.subspan(static_cast<std::size_t>(written));
+    return rest_.empty() ? end_with(0) : outcome::progress;
+}
+
+std::expected<void, std::error_code> write_all_operation::await_resume() const noexcept {
+    if (done_ != nullptr) {
+        *done_ = size_ - rest_.size();
+    }
+    return result_without_value();
+}
+
+io_operation::outcome write_all_vectored_operation::call(int fd) noexcept {
+    const io_vectors from(rest_, written_of_first_);
+    if (from.size() == 0) {
+        rest_ = rest_.subspan(static_cast<std::size_t>(from.count()));
+        written_of_first_ = 0;
+        return rest_.empty() ? end_with(0) : outcome::progress;
+    }
+    const ssize_t written = ::writev(fd, from.data(), from.count());
+    if (written < 0) {
+        return fail();
+    }
+    written_ += static_cast<std::size_t>(written);
+    written_of_first_ += static_cast<std::size_t>(written);
+    while (!rest_.empty() && written_of_first_ >= rest_.front().size()) {
+        written_of_first_ -= rest_.front().size();
+        rest_ = rest_.subspan(1);
+    }
+    return rest_.empty() ? end_with(0) : outcome::progress;
+}
+
+std::expected<void, std::error_code> write_all_vectored_operation::await_resume() const noexcept {
+    if (done_ != nullptr) {
+        *done_ = written_;
+    }
+    return result_without_value();
+}
+
+}  // namespace brigade::detail

@@ -1,0 +1,447 @@
+// Models of a registration and of the operations that wait there: against events, stops, closes and the end of the
+// task.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <brigade/detail/io_operation.hpp>
+#include <brigade/errc.hpp>
+
+#include "io/registration.hpp"
+#include "tests/explore/parts_of_models.hpp"
+
+#include <sys/epoll.h>
+
+namespace explore {
+namespace {
+
+using brigade::errc;
+using brigade::stop_source;
+using brigade::detail::descriptor_ref;
+using brigade::detail::direction;
+using brigade::detail::io_operation;
+using brigade::detail::registration;
+using brigade::detail::registration_home;
+using brigade::detail::scheduler;
+using brigade::detail::short_read;
+namespace sync = brigade::detail::sync;
+
+using read_result = std::expected<std::size_t, std::error_code>;
+
+// A descriptor to read from, as the kernel and its edge-triggered epoll have it, and its slot.
+class modelled_pipe final : public registration_home {
+public:
+    modelled_pipe() {
+        slot_.settle(*this, 0);
+        reopen();
+    }
+    void reopen() {
+        bytes_ = 0;
+        ended_ = armed_ = edge_ = false;
+        has_some_.store(false, std::memory_order_relaxed);
+        ref_ = {&slot_, slot_.open(7, short_read::empties, brigade::detail::sharing::none)};
+    }
+
+    [[nodiscard]] descriptor_ref ref() const noexcept { return ref_; }
+    [[nodiscard]] registration& slot() noexcept { return slot_; }
+    void close() noexcept { slot_.close(ref_.generation); }
+
+    // The peer.
+    void send(std::size_t bytes, bool and_end = false) {
+        const sync::lock lock(kernel_);
+        bytes_ += bytes;
+        ended_ = ended_ || and_end;
+        has_some_.store(true, std::memory_order_relaxed);
+        happens();
+    }
+    void end() { send(0, true); }
+
+    // An error that passes, as one of a datagram that could not be delivered: a call that finds nothing says EAGAIN.
+    void fail_for_a_moment() {
+        const sync::lock lock(kernel_);
+        error_ = true;
+        happens();
+    }
+
+    // What read() gives; nothing for EAGAIN. It need not lock to say that.
+    [[nodiscard]] std::optional<std::size_t> read(std::size_t room) {
+        if (!has_some_.load(std::memory_order_relaxed)) {
+            return std::nullopt;
+        }
+        const sync::lock lock(kernel_);
+        const std::size_t got = std::min(bytes_, room);
+        bytes_ -= got;
+        has_some_.store(bytes_ != 0 || ended_, std::memory_order_relaxed);
+        return got;
+    }
+
+    // The poller: waits for an edge, or leave(). It tells what is there when it looks, as epoll does.
+    void poll() {
+        while (true) {
+            edges_.wait();
+            std::uint32_t events = 0;
+            {
+                const sync::lock lock(kernel_);
+                if (left_) {
+                    return;
+                }
+                if (std::exchange(edge_, false)) {
+                    events = (bytes_ != 0 || ended_ ? EPOLLIN : 0U) | (ended_ ? EPOLLRDHUP : 0U) |
+                             (std::exchange(error_, false) ? EPOLLERR : 0U);
+                }
+            }
+            static_cast<void>(slot_.deliver(events, ref_.generation));
+        }
+    }
+    void leave() {
+        {
+            const sync::lock lock(kernel_);
+            left_ = true;
+        }
+        edges_.unpark();
+    }
+
+    void wait_until_watched() { watched_.wait(); }
+    [[nodiscard]] bool armed() const noexcept { return armed_; }
+    [[nodiscard]] int times_armed() const noexcept { return times_armed_; }
+    [[nodiscard]] int times_given_back() const noexcept { return times_given_back_; }
+
+private:
+    std::error_code arm(const registration& /*r*/) noexcept override {
+        const sync::lock lock(kernel_);
+        ++times_armed_;
+        armed_ = true;
+        watched_.happen();
+        if (bytes_ != 0 || ended_) {
+            happens();
+        }
+        return {};
+    }
+    void disarm(int /*fd*/) noexcept override {
+        const sync::lock lock(kernel_);
+        require(armed_, "it is watched");
+        armed_ = edge_ = false;
+    }
+    void give_back(registration& /*slot*/) noexcept override { ++times_given_back_; }
+    void happens() {
+        if (armed_) {
+            edge_ = true;
+            edges_.unpark();
+        }
+    }
+
+    registration slot_;
+    descriptor_ref ref_;
+    sync::mutex kernel_;
+    std::size_t bytes_ = 0;
+    bool ended_ = false;
+    bool error_ = false;
+    sync::atomic<bool> has_some_{false};
+    bool armed_ = false;
+    bool edge_ = false;
+    bool left_ = false;
+    int times_armed_ = 0;
+    event watched_;
+    int times_given_back_ = 0;
+    brigade::detail::parker edges_;
+};
+
+class modelled_read final : public io_operation {
+public:
+    modelled_read(modelled_pipe& pipe, std::size_t room, direction way = direction::read)
+        : io_operation(pipe.ref(), way), pipe_(pipe), room_(room) {}
+    [[nodiscard]] read_result await_resume() const { return io_operation::result(); }
+
+private:
+    outcome call(int /*fd*/) noexcept override {
+        const std::optional<std::size_t> got = pipe_.read(room_);
+        return got ? end_read(static_cast<std::ptrdiff_t>(*got), room_) : outcome::would_block;
+    }
+    modelled_pipe& pipe_;
+    std::size_t room_;
+};
+
+// Makes `reads` reads with room for two, or until one gives no byte, and tells when it is done.
+stray reader(modelled_pipe& pipe, int reads, read_result& last, std::size_t& bytes, event& done, bool& ended) {
+    for (int i = 0; i < reads; ++i) {
+        modelled_read operation(pipe, 2);
+        last = co_await operation;
+        if (!last || *last == 0) {
+            break;
+        }
+        bytes += *last;
+    }
+    ended = true;
+    done.happen();
+}
+
+// A task that reads on a worker, beside a poller.
+class reading {
+public:
+    explicit reading(modelled_pipe& pipe, int reads, stop_source* stop = nullptr)
+        : pipe_(pipe), poller_([this] { pipe_.poll(); }) {
+        stray task = reader(pipe_, reads, last_, bytes_, done_, ended_);
+        task.handle.promise().stop = stop;
+        workers_.post(task.handle);
+    }
+    // Once. Gives the last result.
+    read_result wait() {
+        done_.wait();
+        pipe_.leave();
+        return last_;
+    }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+private:
+    modelled_pipe& pipe_;
+    read_result last_;
+    std::size_t bytes_ = 0;
+    event done_;
+    bool ended_ = false;
+    workers workers_{1};
+    const model_thread poller_;
+};
+
+MODEL_WITH(registration_model, a_byte_comes_while_a_reader_is_about_to_wait, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 1);
+    pipe.send(1);
+    require(task.wait() == 1U, "REG1: no event is lost");
+}
+
+MODEL_WITH(registration_model, bytes_come_one_by_one_while_a_reader_takes_what_is_there, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 3);
+    pipe.send(1);
+    pipe.send(1);
+    pipe.end();
+    require(task.wait() == 0U || task.bytes() == 2, "REG1");
+}
+
+MODEL_WITH(registration_model, the_end_comes_together_with_the_last_byte, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 2);
+    pipe.send(1, true);
+    require(task.wait() == 0U && task.bytes() == 1, "the end is seen after a short read");
+}
+
+MODEL_WITH(registration_model, the_end_comes_after_a_byte, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 2);
+    pipe.send(1);
+    pipe.end();
+    require(task.wait() == 0U && task.bytes() == 1, "the end is seen");
+}
+
+MODEL_WITH(registration_model, a_byte_comes_after_an_error_that_passes, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 1);
+    pipe.fail_for_a_moment();
+    pipe.send(1);
+    require(task.wait() == 1U, "REG1: no event is lost");
+}
+
+// The word says `over` at first, and two calls have said EAGAIN before the byte comes.
+MODEL_WITH(registration_model, a_byte_comes_between_a_call_after_the_end_and_the_wait, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    static_cast<void>(pipe.slot().deliver(EPOLLERR, pipe.ref().generation));
+    reading task(pipe, 1);
+    pipe.send(1);
+    require(task.wait() == 1U, "REG1: no event is lost");
+}
+
+MODEL_WITH(registration_model, close_against_a_reader, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 1);
+    pipe.close();
+    const read_result got = task.wait();
+    require(!got && got.error() == errc::closed, "whether it comes before, meanwhile or after");
+    while (pipe.times_given_back() == 0) {
+        sync::yield_thread();
+    }
+    require(pipe.times_given_back() == 1, "REG3");
+}
+
+MODEL_WITH(registration_model, close_against_a_byte, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 1);
+    const model_thread peer([&] { pipe.send(1); });
+    pipe.close();
+    const read_result got = task.wait();
+    require(got == 1U || (!got && got.error() == errc::closed), "REG2: one of the two");
+}
+
+MODEL_WITH(registration_model, a_stop_against_a_byte_loses_nothing, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    stop_source stop;
+    read_result got;
+    {
+        reading task(pipe, 1, &stop);
+        const model_thread peer([&] { pipe.send(1); });
+        stop.request_stop();
+        got = task.wait();
+    }
+    require(got ? *got == 1 : got.error() == std::errc::operation_canceled, "one of the two");
+    require(got || pipe.read(2) == 1, "the byte stays");
+}
+
+MODEL_WITH(registration_model, who_withdraws_an_operation_sees_it_complete, thorough(3, 30'000)) {
+    modelled_pipe pipe;
+    modelled_read operation(pipe, 1);
+    int written = 0;
+    require(pipe.slot().try_now(direction::read), "at first");
+    {
+        const model_thread waiting([&] {
+            written = 1;
+            static_cast<void>(pipe.slot().wait(direction::read, operation));
+        });
+        if (pipe.slot().withdraw(direction::read, operation)) {
+            require(written == 1, "REG2");
+        }
+    }
+    static_cast<void>(pipe.slot().withdraw(direction::read, operation));
+}
+
+MODEL_WITH(registration_model, a_stop_against_a_close, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    stop_source stop;
+    reading task(pipe, 1, &stop);
+    const model_thread closer([&] { pipe.close(); });
+    stop.request_stop();
+    const read_result got = task.wait();
+    require(!got && (got.error() == errc::closed || got.error() == std::errc::operation_canceled), "REG2");
+}
+
+// A call may look without a lock of the kernel's: what the event tells of must be visible to it.
+MODEL_WITH(registration_model, a_call_that_an_event_calls_for_comes_after_it, thorough(3, 30'000)) {
+    modelled_pipe pipe;
+    sync::atomic<bool> has_some{false};
+    require(pipe.slot().try_now(direction::read), "at first");
+    const model_thread poller([&] {
+        has_some.store(true, std::memory_order_relaxed);
+        static_cast<void>(pipe.slot().deliver(EPOLLIN, pipe.ref().generation));
+    });
+    require(!pipe.slot().try_now(direction::read) || has_some.load(std::memory_order_relaxed), "REG1");
+}
+
+MODEL_WITH(registration_model, an_event_before_the_wait_is_seen_by_the_next_call, thorough(3, 30'000)) {
+    modelled_pipe pipe;
+    sync::atomic<bool> has_some{false};
+    sync::atomic<bool> delivered{false};
+    modelled_read nobody(pipe, 1);
+    require(pipe.slot().try_now(direction::read), "at first");
+    const model_thread poller([&] {
+        has_some.store(true, std::memory_order_relaxed);
+        static_cast<void>(pipe.slot().deliver(EPOLLIN, pipe.ref().generation));
+        delivered.store(true, std::memory_order_relaxed);
+    });
+    while (!delivered.load(std::memory_order_relaxed)) {
+        sync::yield_thread();
+    }
+    require(pipe.slot().wait(direction::read, nobody) == registration::arrival::calls_again &&
+                has_some.load(std::memory_order_relaxed),
+            "REG1");
+}
+
+MODEL_WITH(registration_model, a_reader_and_a_writer_put_the_descriptor_into_epoll_once, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    const auto watch = [&] { require(!pipe.slot().watch(), "it is open"); };
+    {
+        const model_thread other(watch);
+        watch();
+    }
+    require(pipe.times_armed() == 1, "once");
+    pipe.close();
+}
+
+MODEL_WITH(registration_model, a_close_against_putting_the_descriptor_into_epoll, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    require(!pipe.slot().begin(pipe.ref().generation, direction::read), "it is open");
+    {
+        const model_thread closer([&] { pipe.close(); });
+        static_cast<void>(pipe.slot().watch());
+    }
+    require(!pipe.armed(), "close() takes out what was put in");
+    pipe.slot().end(direction::read);
+    require(pipe.times_given_back() == 1, "REG3");
+}
+
+// The last one to leave closes the descriptor, after all that the others did with it.
+MODEL_WITH(registration_model, operations_leave_while_the_owner_closes, thorough(3, 30'000)) {
+    modelled_pipe pipe;
+    int used = 0;
+    require(!pipe.slot().begin(pipe.ref().generation, direction::read), "it is open");
+    {
+        const model_thread operation([&] {
+            ++used;
+            pipe.slot().end(direction::read);
+        });
+        const model_thread caller([&] {
+            if (pipe.slot().retain(pipe.ref().generation)) {
+                pipe.slot().release();
+            }
+        });
+        pipe.close();
+    }
+    require(pipe.times_given_back() == 1, "REG3");
+    require(pipe.slot().begin(pipe.ref().generation, direction::read) == errc::closed, "REG4");
+}
+
+MODEL_WITH(registration_model, one_operation_follows_another_of_its_direction_on_another_thread,
+           orders_only(3, 6'000)) {
+    modelled_pipe pipe;
+    int position = 0;
+    const auto operate = [&] {
+        while (pipe.slot().begin(pipe.ref().generation, direction::read)) {
+            sync::yield_thread();
+        }
+        ++position;
+        pipe.slot().end(direction::read);
+    };
+    {
+        const model_thread other(operate);
+        operate();
+    }
+    require(position == 2, "REG5");
+    pipe.close();
+}
+
+MODEL_WITH(registration_model, a_late_event_of_the_last_descriptor_does_the_next_one_no_harm, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    const std::uint32_t old = pipe.ref().generation;
+    pipe.close();
+    const model_thread late([&] { static_cast<void>(pipe.slot().deliver(EPOLLIN | EPOLLRDHUP, old)); });
+    pipe.reopen();
+    reading task(pipe, 2);
+    pipe.send(1, true);
+    require(task.wait() == 0U && task.bytes() == 1, "REG4");
+}
+
+// IOP3: the task ends where it waits, its workers are gone, and somebody else is about to wake it.
+MODEL_WITH(registration_model, a_task_is_destroyed_where_it_waits_while_another_thread_delivers,
+           orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    read_result last;
+    std::size_t bytes = 0;
+    event done;
+    bool ended = false;
+    auto home = std::make_unique<workers>(1);
+    const stray task = reader(pipe, 1, last, bytes, done, ended);
+    task.handle.promise().stop = nullptr;
+    home->post(task.handle);
+    pipe.wait_until_watched();
+    {
+        const model_thread closer([&] { pipe.close(); });
+        home->request_end(scheduler::phase::leaving);
+        home->join_threads();
+        if (!ended) {
+            task.handle.destroy();
+        }
+        home.reset();
+    }
+    require(pipe.times_given_back() == 1, "REG3");
+}
+
+}  // namespace
+}  // namespace explore

@@ -1,0 +1,262 @@
+// Operations of several buffers or several system calls: all the bytes, in order, and how many when it ends early.
+#include <brigade/byte_stream.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+#include <random>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <brigade/brigade.hpp>
+
+#include "tests/support/tcp_pair.hpp"
+#include "tests/unit/io/on_workers.hpp"
+#include "tests/unit/io/sockets.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using brigade::const_bytes;
+using brigade::errc;
+using brigade::mutable_bytes;
+using brigade::task;
+using test::bytes_of;
+using test::error_of;
+using test::let_others_run;
+using test::on_workers;
+
+std::vector<std::byte> random_bytes(std::size_t size) {
+    std::minstd_rand random(3);
+    std::vector<std::byte> bytes(size);
+    std::ranges::generate(bytes, [&random] { return static_cast<std::byte>(random() >> 8); });
+    return bytes;
+}
+
+// The bytes in pieces of random lengths, some of them empty.
+template <class Span>
+std::vector<Span> in_pieces(Span bytes, std::size_t longest, unsigned seed) {
+    std::mt19937 random(seed);
+    std::vector<Span> pieces;
+    while (!bytes.empty()) {
+        const std::size_t length = std::min(bytes.size(), random() % (longest + 1));
+        pieces.push_back(bytes.first(length));
+        bytes = bytes.subspan(length);
+    }
+    return pieces;
+}
+
+TEST(byte_stream, read_exactly_waits_for_all_of_it) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        std::string text(10, '\0');
+        std::size_t done = 99;
+        auto reader = brigade::spawn(ends.near.read_exactly(test::room_in(text), &done));
+        for (const std::string part : {"012", "3456", "789more"}) {
+            co_await let_others_run();
+            EXPECT_FALSE(reader.done());
+            co_await test::write_text(ends.far, part);
+        }
+        const auto got = co_await reader;
+        EXPECT_FALSE(error_of(got));
+        EXPECT_EQ(done, 10U);
+        EXPECT_EQ(text, "0123456789");
+        const std::string rest = co_await test::read_text(ends.near, 4);  // no more than that
+        EXPECT_EQ(rest, "more");
+        const auto nothing = co_await ends.near.read_exactly({}, &done);
+        EXPECT_FALSE(error_of(nothing));
+        EXPECT_EQ(done, 0U);
+    });
+}
+
+TEST(byte_stream, read_exactly_says_how_much_there_was_before_the_end) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        co_await test::write_text(ends.far, "short");
+        ends.far.close();
+        std::string text(10, '\0');
+        std::size_t done = 99;
+        const auto got = co_await ends.near.read_exactly(test::room_in(text), &done);
+        EXPECT_EQ(error_of(got), errc::end_of_stream);
+        EXPECT_EQ(done, 5U);
+        EXPECT_EQ(text.substr(0, done), "short");
+        const auto again = co_await ends.near.read_exactly(test::room_in(text), &done);
+        EXPECT_EQ(error_of(again), errc::end_of_stream);
+        EXPECT_EQ(done, 0U);
+    });
+}
+
+TEST(byte_stream, read_exactly_keeps_its_count_through_stop_deadline_and_close) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        std::string text(10, '\0');
+        std::size_t done = 99;
+        co_await test::write_text(ends.far, "abc");
+        auto stopped = brigade::spawn(ends.near.read_exactly(test::room_in(text), &done));
+        co_await let_others_run();
+        stopped.request_stop();
+        const auto by_stop = co_await stopped;
+        EXPECT_EQ(error_of(by_stop), std::errc::operation_canceled);
+        EXPECT_EQ(done, 3U);
+        co_await test::write_text(ends.far, "de");
+        const auto late =
+            co_await brigade::with_timeout(1ms, ends.near.read_exactly(test::room_in(text).subspan(3), &done));
+        EXPECT_EQ(error_of(late), std::errc::timed_out);
+        EXPECT_EQ(done, 2U);
+        auto closed = brigade::spawn(ends.near.read_exactly(test::room_in(text).subspan(5), &done));
+        co_await let_others_run();
+        ends.near.close();
+        const auto by_close = co_await closed;
+        EXPECT_EQ(error_of(by_close), errc::closed);
+        EXPECT_EQ(done, 0U);
+        EXPECT_EQ(text.substr(0, 5), "abcde");
+    });
+}
+
+// What `done` says has gone out, arrives; and nothing else.
+template <class Write>
+task<> counts_what_it_wrote_when_it_is_stopped(Write write) {
+    const std::vector<std::byte> bytes = random_bytes(2 * test::more_than_fits);
+    test::tcp_pair ends = co_await test::connected_pair();
+    test::narrow(ends);
+    std::size_t done = 99;
+    auto writer = brigade::spawn(write(ends.near, const_bytes(bytes), done));
+    co_await let_others_run();
+    EXPECT_FALSE(writer.done());
+    writer.request_stop();
+    const std::error_code stopped = co_await writer;
+    EXPECT_EQ(stopped, std::errc::operation_canceled);
+    EXPECT_GT(done, 0U);
+    EXPECT_LT(done, bytes.size());
+    ends.near.close();
+    std::vector<std::byte> there(bytes.size());
+    std::size_t arrived = 0;
+    static_cast<void>(co_await ends.far.read_exactly(there, &arrived));
+    EXPECT_EQ(arrived, done);
+    EXPECT_TRUE(std::ranges::equal(std::span(there).first(arrived), std::span(bytes).first(arrived)));
+}
+
+TEST(byte_stream, write_all_counts_what_it_wrote_when_it_is_stopped) {
+    on_workers(1, [] {
+        return counts_what_it_wrote_when_it_is_stopped(
+            [](brigade::tcp_stream& to, const_bytes bytes, std::size_t& done) -> task<std::error_code> {
+                const auto written = co_await to.write_all(bytes, &done);
+                co_return error_of(written);
+            });
+    });
+}
+
+TEST(byte_stream, write_all_vectored_counts_what_it_wrote_when_it_is_stopped) {
+    on_workers(1, [] {
+        return counts_what_it_wrote_when_it_is_stopped(
+            [](brigade::tcp_stream& to, const_bytes bytes, std::size_t& done) -> task<std::error_code> {
+                const std::vector<const_bytes> pieces = in_pieces(bytes, 10'000, 4);
+                const auto written = co_await to.write_all_vectored(pieces, &done);
+                co_return error_of(written);
+            });
+    });
+}
+
+TEST(byte_stream, write_all_counts_until_the_peer_is_gone) {
+    on_workers(1, []() -> task<> {
+        const std::vector<std::byte> bytes(2 * test::more_than_fits);
+        test::tcp_pair ends = co_await test::connected_pair();
+        test::narrow(ends);
+        std::size_t done = 0;
+        auto writer = brigade::spawn(ends.near.write_all(bytes, &done));
+        co_await let_others_run();
+        EXPECT_FALSE(error_of(ends.far.set_linger(0s)));
+        ends.far.close();
+        const auto written = co_await writer;
+        EXPECT_TRUE(error_of(written) == std::errc::connection_reset || error_of(written) == std::errc::broken_pipe);
+        EXPECT_GT(done, 0U);
+        EXPECT_LT(done, bytes.size());
+    });
+}
+
+// More buffers than a system call takes, more bytes than the socket takes, and empty ones in every place.
+TEST(byte_stream, vectors_of_many_buffers_carry_all_bytes_in_order) {
+    on_workers(2, []() -> task<> {
+        const std::vector<std::byte> bytes = random_bytes(1 << 20);
+        test::tcp_pair ends = co_await test::connected_pair();
+        test::narrow(ends);
+        std::vector<const_bytes> pieces(200, const_bytes());
+        std::ranges::copy(in_pieces(const_bytes(bytes), 5000, 6), std::back_inserter(pieces));
+        pieces.insert(pieces.end(), 200, const_bytes());
+        std::size_t done = 0;
+        const auto write = [&]() -> task<> {
+            const auto written = co_await ends.near.write_all_vectored(pieces, &done);
+            EXPECT_FALSE(error_of(written));
+        };
+        std::vector<std::byte> there(bytes.size());
+        const auto read = [&]() -> task<> {
+            mutable_bytes rest(there);
+            for (unsigned seed = 0; !rest.empty(); ++seed) {
+                std::vector<mutable_bytes> room(seed % 2 == 0 ? 100 : 0, mutable_bytes());
+                std::ranges::copy(in_pieces(rest.first(std::min<std::size_t>(rest.size(), 50'000)), 1000, seed),
+                                  std::back_inserter(room));
+                const auto got = co_await ends.far.read_some_vectored(room);
+                if (got.value() == 0) {
+                    ADD_FAILURE() << "the end, which has not come";
+                    co_return;
+                }
+                rest = rest.subspan(*got);
+            }
+        };
+        co_await brigade::when_all(write(), read());
+        EXPECT_EQ(done, bytes.size());
+        EXPECT_TRUE(there == bytes);
+    });
+}
+
+TEST(byte_stream, a_vectored_read_gives_what_is_there) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        std::string first(3, '\0');
+        std::string second(10, '\0');
+        const std::array<mutable_bytes, 3> room{test::room_in(first), mutable_bytes(), test::room_in(second)};
+        auto reader = brigade::spawn(ends.near.read_some_vectored(room));
+        co_await let_others_run();
+        EXPECT_FALSE(reader.done());
+        co_await test::write_text(ends.far, "hello");
+        const auto got = co_await reader;
+        EXPECT_EQ(got.value(), 5U);
+        EXPECT_EQ(first, "hel");
+        EXPECT_EQ(second.substr(0, 2), "lo");
+        auto stopped = brigade::spawn(ends.near.read_some_vectored(room));
+        co_await let_others_run();
+        stopped.request_stop();
+        const auto by_stop = co_await stopped;
+        EXPECT_EQ(error_of(by_stop), std::errc::operation_canceled);
+        ends.far.close();
+        const auto end = co_await ends.near.read_some_vectored(room);
+        EXPECT_EQ(end.value(), 0U);
+    });
+}
+
+TEST(byte_stream, vectors_without_bytes_do_not_wait) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        const auto no_room = co_await ends.near.read_some_vectored({});
+        EXPECT_EQ(no_room.value(), 0U);
+        const std::vector<mutable_bytes> empty_room(100);
+        const auto nothing = co_await ends.near.read_some_vectored(empty_room);
+        EXPECT_EQ(nothing.value(), 0U);
+        std::size_t done = 99;
+        const auto none = co_await ends.near.write_all_vectored({}, &done);
+        EXPECT_FALSE(error_of(none));
+        EXPECT_EQ(done, 0U);
+        const std::vector<const_bytes> empty_bytes(200);
+        const auto empty = co_await ends.near.write_all_vectored(empty_bytes, &done);
+        EXPECT_FALSE(error_of(empty));
+        EXPECT_EQ(done, 0U);
+    });
+}
+
+}  // namespace
