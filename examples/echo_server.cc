@@ -3,6 +3,7 @@
 //   echo_server [ADDRESS:PORT]     default 127.0.0.1:7777; port 0 lets the system choose
 //
 // SIGTERM or Ctrl-C ends it, when its connections have ended, or after ten seconds.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -57,12 +58,13 @@ brigade::task<> accept_from(brigade::tcp_listener& listener) {
 
 // [echo_server_drain]
 // Serves until SIGTERM or Ctrl-C. Then nobody is let in any more, and those who are there may finish.
-brigade::task<> serve_until_told(brigade::tcp_listener& listener) {
+brigade::task<> serve_until_told(brigade::tcp_listener& listener, brigade::signal_set& told) {
     auto accepting = brigade::spawn(accept_from, std::ref(listener));
-    const auto signal = co_await brigade::shutdown_signal();
+    const auto signal = co_await told.next();
     if (!signal) {
         co_return;
     }
+    told.close();      // a second Ctrl-C does not wait for anybody
     listener.close();  // ends accept_from()
     co_await accepting;
     const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -85,9 +87,10 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "%s: %s\n", text, listener.error().message().c_str());
         return EXIT_FAILURE;
     }
+    brigade::signal_set told(executor, {SIGINT, SIGTERM});  // from here on, neither kills the process
     std::printf("listening on %s\n", listener->local_endpoint()->to_string().c_str());
     std::fflush(stdout);
-    executor.block_on(serve_until_told, std::ref(*listener));
+    executor.block_on(serve_until_told, std::ref(*listener), std::ref(told));
     executor.shutdown(1s);  // asks the connections that are left to stop
     return EXIT_SUCCESS;
     // [/echo_server_main]

@@ -241,12 +241,12 @@ struct sleeper : timer, stop_hook {
         detach();
         home.queue.at(0).cancel_and_wait(*this);
     }
-    void begin(stop_source& source, time_point deadline) {
+    void begin(stop_source& source, time_point when) {
         if (!attach(&source)) {
             refused = 1;
             return;
         }
-        refused = set(home, *this, deadline, 0, &source) ? 0 : 1;
+        refused = set(home, *this, when, 0, &source) ? 0 : 1;
     }
     poller& home;
     int refused = 0;
