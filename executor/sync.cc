@@ -49,8 +49,8 @@ void sleep_on(atomic<std::uint32_t>& word, std::uint32_t expected, const timespe
 }  // namespace
 
 void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
-    // ThreadSanitizer puts a signal's handler off until the thread makes a call that it knows; this one it does not. With
-    // a limit, however long, the wait ends at the signal even if the handler asks for a restart.
+    // ThreadSanitizer puts a signal's handler off until the thread makes a call that it knows; this one it does not.
+    // With a limit, however long, the wait ends at the signal even if the handler asks for a restart.
     static constexpr timespec long_enough{.tv_sec = 86400, .tv_nsec = 0};
     sleep_on(word, expected, under_thread_sanitizer ? &long_enough : nullptr);
 }

@@ -39,8 +39,8 @@
 // A read from a TCP connection or a pipe that got less than it asked for has emptied it, unless it stopped at urgent
 // data, whose event makes the word `over`. Else the word stays quiet, and the next read waits without a call, unless an
 // event came in between. That saves a call for each message. The end of the stream is no further event if it came
-// together with the last data, so that one leaves the word `over`. (A terminal gives a line at a time, and a Unix socket
-// stops where descriptors were passed: there a short read means nothing.)
+// together with the last data, so that one leaves the word `over`. (A terminal gives a line at a time, and a Unix
+// socket stops where descriptors were passed: there a short read means nothing.)
 //
 // Rejected: a tick for each direction under a mutex (as here before): three locks for each system call.
 #pragma once
