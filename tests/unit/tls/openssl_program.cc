@@ -56,9 +56,9 @@ openssl_program::openssl_program(const std::vector<std::string>& arguments) {
 }
 
 openssl_program::~openssl_program() {
-    end_input();
-    ::kill(id_, SIGKILL);
+    ::kill(id_, SIGKILL);  // first: at the end of its input it would end the connection in order
     ::waitpid(id_, nullptr, 0);
+    end_input();
     collector_.join();
     ::close(output_);
 }
