@@ -71,10 +71,7 @@ bool stop_hook::attach(stop_source* source) {
     return true;
 }
 
-void stop_hook::detach() noexcept {
-    if (source_ == nullptr) {
-        return;
-    }
+void stop_hook::take_off() noexcept {
     stop_source& source = *std::exchange(source_, nullptr);
     sync::spinlock_guard lock(source.lock_);
     if (link_ != nullptr) {

@@ -80,15 +80,22 @@ void* worker::find_work() noexcept {
     }
 }
 
+void* worker::take_next() noexcept {
+    if (next_in_a_row_ < most_next_in_a_row) {
+        ++next_in_a_row_;
+        return std::exchange(next_, nullptr);
+    }
+    ready_.push(std::exchange(next_, nullptr));
+    if (ready_.size() > 1 || turn_ % forked_turn == 0) {
+        home_.wake_one();  // WRK1; alone it is taken by take_local()
+    }
+    return nullptr;
+}
+
 void* worker::take_local() noexcept {
     if (next_ != nullptr) {
-        if (next_in_a_row_ < most_next_in_a_row) {
-            ++next_in_a_row_;
-            return std::exchange(next_, nullptr);
-        }
-        ready_.push(std::exchange(next_, nullptr));
-        if (ready_.size() > 1 || turn_ % forked_turn == 0) {
-            home_.wake_one();  // WRK1; alone it is taken below
+        if (void* const work = take_next()) {
+            return work;
         }
     }
     next_in_a_row_ = 0;
@@ -108,17 +115,18 @@ void* worker::take_local() noexcept {
 
 void worker::pull_injected() noexcept {
     // Each look takes the count's cache line from those who inject, and they take it back.
-    constexpr unsigned look_turn = 8;
     if (turn_ % look_turn != 0 && ready_.size() >= sync::sizes.ready_many) {
         return;
     }
-    const std::size_t waiting = home_.injected().size();
-    if (waiting == 0) {
-        return;
+    if (const std::size_t waiting = home_.injected().size(); waiting != 0) [[unlikely]] {
+        take_share_of(waiting);
     }
+}
+
+void worker::take_share_of(std::size_t injected) noexcept {
     const std::size_t ready = ready_.size();
     std::array<void*, largest_batch> batch;
-    const std::size_t share = waiting / home_.worker_count() + 1;
+    const std::size_t share = injected / home_.worker_count() + 1;
     const std::size_t room = ready < ready_enough ? ready_enough - ready : look_turn / 2;
     const std::size_t taken = home_.injected().take(batch.data(), std::min({share, room, batch.size()}));
     injected_ += taken;
@@ -176,8 +184,9 @@ void* worker::rob(worker& victim) noexcept {
     return first;
 }
 
-void worker::stop_searching() noexcept {
-    if (!std::exchange(searching_, false) || !home_.idlers().stop_searching()) {
+void worker::end_search() noexcept {
+    searching_ = false;
+    if (!home_.idlers().stop_searching()) {
         return;
     }
     const event_source* const events = home_.events();

@@ -104,6 +104,7 @@ private:
 
     static constexpr unsigned most_next_in_a_row = 3;
     static constexpr unsigned forked_turn = 8;
+    static constexpr unsigned look_turn = 8;
     static constexpr std::size_t largest_batch = sync::sizes.batch;
     static constexpr std::size_t ready_enough = sync::sizes.ready_enough;
     static constexpr unsigned budget_of_a_task = 128;
@@ -125,10 +126,17 @@ private:
 
     [[nodiscard]] void* find_work() noexcept;  // null: the scheduler has stopped
     [[nodiscard]] void* take_local() noexcept;
+    [[nodiscard]] void* take_next() noexcept;
     void pull_injected() noexcept;
+    void take_share_of(std::size_t injected) noexcept;
     [[nodiscard]] void* search() noexcept;
     [[nodiscard]] void* rob(worker& victim) noexcept;
-    void stop_searching() noexcept;
+    void stop_searching() noexcept {
+        if (searching_) {
+            end_search();
+        }
+    }
+    void end_search() noexcept;
     void sleep() noexcept;
     void take_seat() noexcept;
     [[nodiscard]] bool wake_for_what_is_there(bool has_polled) noexcept;

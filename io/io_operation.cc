@@ -7,9 +7,9 @@
 
 namespace brigade::detail {
 
-io_operation::~io_operation() {
+void io_operation::abandon() noexcept {
     if (suspended_) {
-        on_stop_.detach();
+        detach();
         if (!descriptor_.entry->withdraw(direction_, *this)) {
             // pairs: the store in wake(). IOP3.
             for (sync::backoff turn; !let_go_.load(std::memory_order_acquire); turn.pause()) {
@@ -20,10 +20,8 @@ io_operation::~io_operation() {
 }
 
 void io_operation::leave() noexcept {
-    if (begun_) {
-        begun_ = false;
-        descriptor_.entry->end(direction_);
-    }
+    begun_ = false;
+    descriptor_.entry->end(direction_);
 }
 
 io_operation::outcome io_operation::end_with(std::error_code error) noexcept {
@@ -87,8 +85,9 @@ bool io_operation::begin() noexcept {
         end_with(errc::closed);
         return true;
     }
-    if (const std::error_code refused = descriptor_.entry->begin(descriptor_.generation, direction_)) {
-        end_with(refused);
+    const registration::admission admitted = descriptor_.entry->begin(descriptor_.generation, direction_);
+    if (admitted != registration::admission::granted) [[unlikely]] {
+        end_with(registration::error_of(admitted));
         return true;
     }
     begun_ = true;
@@ -97,7 +96,7 @@ bool io_operation::begin() noexcept {
 
 void io_operation::go_on(void* self) noexcept {
     auto& operation = static_cast<io_operation&>(*static_cast<resumable*>(self));
-    operation.on_stop_.detach();
+    operation.detach();
     operation.suspended_ = false;
     operation.after_the_end_ = false;
     if (!operation.result_) {  // a stop, or a close
@@ -160,13 +159,15 @@ io_operation::step io_operation::call_or_wait() noexcept {
 
 io_operation::step io_operation::wait() noexcept {
     registration& entry = *descriptor_.entry;
-    if (const std::error_code error = entry.watch()) {
-        end_with(error);
-        return step::over;
+    if (!entry.is_watched()) {
+        if (const std::error_code error = entry.watch()) {
+            end_with(error);
+            return step::over;
+        }
     }
     scheduler_ = current_scheduler();
     let_go_.store(false, std::memory_order_relaxed);  // nobody else knows this yet
-    if (!on_stop_.attach(stop_)) {
+    if (!attach(stop_)) {
         end_with(std::make_error_code(std::errc::operation_canceled));
         return step::over;
     }
@@ -176,7 +177,7 @@ io_operation::step io_operation::wait() noexcept {
         return step::suspended;  // another thread may have resumed it
     }
     let_go_.store(true, std::memory_order_relaxed);  // IOP2: a stop that looks for it need not go on
-    on_stop_.detach();
+    detach();
     suspended_ = false;
     if (arrived == registration::arrival::closed) {
         end_with(errc::closed);
@@ -187,20 +188,22 @@ io_operation::step io_operation::wait() noexcept {
 }
 
 void io_operation::wake(std::error_code error) noexcept {
-    if (error) {
-        result_ = std::unexpected(error);
-    }
+    result_ = std::unexpected(error);
+    wake();
+}
+
+void io_operation::wake() noexcept {
     const prepared_post prepared({.handle = handle(), .home = scheduler_});
     let_go_.store(true, std::memory_order_release);  // pairs: the load in the destructor. IOP3.
     prepared.post();
 }
 
-void io_operation::stop_wait(stop_hook& hook) noexcept {
-    io_operation& self = static_cast<stop_reaction&>(hook).operation;
+void io_operation::stop_wait(stop_hook& self) noexcept {
+    auto& operation = static_cast<io_operation&>(self);
     // IOP2. Relaxed: that it was let go carries nothing to this thread.
-    for (sync::backoff turn; !self.let_go_.load(std::memory_order_relaxed); turn.pause()) {
-        if (self.descriptor_.entry->withdraw(self.direction_, self)) {
-            self.wake(std::make_error_code(std::errc::operation_canceled));
+    for (sync::backoff turn; !operation.let_go_.load(std::memory_order_relaxed); turn.pause()) {
+        if (operation.descriptor_.entry->withdraw(operation.direction_, operation)) {
+            operation.wake(std::make_error_code(std::errc::operation_canceled));
             return;
         }
     }

@@ -82,7 +82,9 @@ public:
     void close(std::uint32_t generation) noexcept;
 
     // An operation begins: refused when closed or busy. Holds a reference until end().
-    [[nodiscard]] std::error_code begin(std::uint32_t generation, direction d) noexcept;
+    enum class admission : std::uint8_t { granted, closed, busy };
+    [[nodiscard]] admission begin(std::uint32_t generation, direction d) noexcept;
+    [[nodiscard]] static std::error_code error_of(admission refusal) noexcept;
     void end(direction d) noexcept { drop(one_reference | busy(d)); }
     // A reference for a call that does not wait. False when closed.
     [[nodiscard]] bool retain(std::uint32_t generation) noexcept;
@@ -108,6 +110,9 @@ public:
     [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone
     // Takes it out; false when others have.
     [[nodiscard]] bool withdraw(direction d, io_operation& o) noexcept;
+    // Whether the fd is in epoll. Relaxed: who comes to wait before it is hears of what is there by then, as it is put
+    // in.
+    [[nodiscard]] bool is_watched() const noexcept { return watched_.load(std::memory_order_relaxed); }
     // Puts the fd into epoll, if it is not there. The error is epoll_ctl's.
     [[nodiscard]] std::error_code watch() noexcept;
 
@@ -116,7 +121,19 @@ public:
     bool deliver(std::uint32_t events, std::uint32_t generation) noexcept;
 
 private:
-    using word = sync::atomic<void*>;
+    // A readiness: one of these, or the address of the operation that waits.
+    using word = sync::atomic<std::uintptr_t>;
+    static constexpr std::uintptr_t quiet = 0;
+    static constexpr std::uintptr_t ready = 1;
+    static constexpr std::uintptr_t over = 2;
+    static constexpr std::uintptr_t closed = 3;
+    [[nodiscard]] static bool is_operation(std::uintptr_t readiness) noexcept { return readiness > closed; }
+    [[nodiscard]] static std::uintptr_t address_of(io_operation& o) noexcept {
+        return reinterpret_cast<std::uintptr_t>(&o);
+    }
+    [[nodiscard]] static io_operation& operation_at(std::uintptr_t readiness) noexcept {
+        return *reinterpret_cast<io_operation*>(readiness);
+    }
 
     // state_: the generation, the number of references, and these.
     static constexpr std::uint64_t is_closed_bit = 1;
@@ -129,9 +146,10 @@ private:
     }
 
     [[nodiscard]] word& at(direction d) noexcept { return readiness_[static_cast<std::size_t>(d)]; }
-    bool deliver_to(direction d, bool is_over) noexcept;
+    [[nodiscard]] bool deliver_to(direction d, std::uintptr_t news) noexcept;
     void wake_closed(word& readiness) noexcept;
     void drop(std::uint64_t what) noexcept;
+    void end_of_last(std::uint64_t state) noexcept;
 
     registration_home* home_ = nullptr;
     std::uint32_t index_ = 0;
@@ -143,5 +161,70 @@ private:
     sync::mutex watch_mutex_;
     sync::atomic<bool> watched_{false};  // written under the mutex
 };
+
+// Inline is what every operation passes.
+
+inline registration::admission registration::begin(std::uint32_t generation, direction d) noexcept {
+    std::uint64_t state = state_.load(std::memory_order_relaxed);  // a guess; the exchange decides
+    do {
+        if (!is_open(state, generation)) {
+            return admission::closed;
+        }
+        if ((state & busy(d)) != 0) {
+            return admission::busy;
+        }
+        // pairs: the release in drop(), of the operation of this direction that was here before
+    } while (!state_.compare_exchange_weak(state, (state + one_reference) | busy(d), std::memory_order_acquire,
+                                           std::memory_order_relaxed));
+    return admission::granted;
+}
+
+inline void registration::drop(std::uint64_t what) noexcept {
+    // pairs: itself, the last one closes after everything that the others did with the fd; and begin()
+    const std::uint64_t before = state_.fetch_sub(what, std::memory_order_acq_rel);
+    if ((before & references) == one_reference) [[unlikely]] {
+        end_of_last(before);
+    }
+}
+
+inline bool registration::try_now(direction d) noexcept {
+    std::uintptr_t seen = at(d).load(std::memory_order_relaxed);  // a guess; for a writer the call itself decides
+    if (d == direction::read && seen == ready) {
+        // REG1. pairs: the release in deliver_to(): the call comes after the event. It fails for an end, or a close.
+        at(d).compare_exchange_strong(seen, quiet, std::memory_order_acquire, std::memory_order_relaxed);
+        return true;
+    }
+    return seen != quiet;
+}
+
+inline void registration::stays_ready(direction d) noexcept {
+    std::uintptr_t seen = at(d).load(std::memory_order_relaxed);  // only this operation, and events, write here
+    if (seen == quiet) {
+        at(d).compare_exchange_strong(seen, ready, std::memory_order_relaxed);  // an event did it otherwise
+    }
+}
+
+inline registration::arrival registration::wait(direction d, io_operation& o) noexcept {
+    word& readiness = at(d);
+    std::uintptr_t seen = readiness.load(std::memory_order_relaxed);  // a guess; the exchanges decide
+    for (;;) {
+        if (seen == closed) {
+            return arrival::closed;
+        }
+        if (seen == ready || seen == over) {
+            const arrival next = seen == over ? arrival::calls_after_the_end : arrival::calls_again;
+            // REG1. pairs: the release in deliver_to(): the next call comes after the event.
+            if (readiness.compare_exchange_weak(seen, quiet, std::memory_order_acquire, std::memory_order_relaxed)) {
+                return next;
+            }
+            continue;
+        }
+        // pairs: who takes it out, in deliver_to(), wake_closed() and withdraw()
+        if (readiness.compare_exchange_weak(seen, address_of(o), std::memory_order_release,
+                                            std::memory_order_relaxed)) {
+            return arrival::waits;
+        }
+    }
+}
 
 }  // namespace brigade::detail

@@ -48,8 +48,9 @@ io_operation::outcome splice_operation::call(int fd) noexcept {
     if (to_.entry == nullptr) {
         return end_with(errc::closed);
     }
-    if (const std::error_code refused = to_.entry->begin(to_.generation, direction::write)) {
-        return end_with(refused);
+    const registration::admission admitted = to_.entry->begin(to_.generation, direction::write);
+    if (admitted != registration::admission::granted) {
+        return end_with(registration::error_of(admitted));
     }
     const outcome came = move(fd, to_.entry->fd());
     to_.entry->end(direction::write);

@@ -47,10 +47,16 @@ public:
     // Returns false, and stays detached, when the stop has been requested already. A null source never stops.
     [[nodiscard]] bool attach(stop_source* source);
     // Waits for a run of this hook on another thread to end.
-    void detach() noexcept;
+    void detach() noexcept {
+        if (source_ != nullptr) {
+            take_off();
+        }
+    }
 
 private:
     friend class brigade::stop_source;
+
+    void take_off() noexcept;
 
     // With the source's lock.
     void link(stop_hook*& first) noexcept;

@@ -27,6 +27,7 @@ using brigade::detail::scheduler;
 using brigade::detail::short_read;
 namespace sync = brigade::detail::sync;
 
+using admission = registration::admission;
 using read_result = std::expected<std::size_t, std::error_code>;
 
 // A descriptor to read from, as the kernel and its edge-triggered epoll have it, and its slot.
@@ -357,7 +358,7 @@ MODEL_WITH(registration_model, a_reader_and_a_writer_put_the_descriptor_into_epo
 
 MODEL_WITH(registration_model, a_close_against_putting_the_descriptor_into_epoll, orders_only(2, 6'000)) {
     modelled_pipe pipe;
-    require(!pipe.slot().begin(pipe.ref().generation, direction::read), "it is open");
+    require(pipe.slot().begin(pipe.ref().generation, direction::read) == admission::granted, "it is open");
     {
         const model_thread closer([&] { pipe.close(); });
         static_cast<void>(pipe.slot().watch());
@@ -371,7 +372,7 @@ MODEL_WITH(registration_model, a_close_against_putting_the_descriptor_into_epoll
 MODEL_WITH(registration_model, operations_leave_while_the_owner_closes, thorough(3, 30'000)) {
     modelled_pipe pipe;
     int used = 0;
-    require(!pipe.slot().begin(pipe.ref().generation, direction::read), "it is open");
+    require(pipe.slot().begin(pipe.ref().generation, direction::read) == admission::granted, "it is open");
     {
         const model_thread operation([&] {
             ++used;
@@ -385,7 +386,7 @@ MODEL_WITH(registration_model, operations_leave_while_the_owner_closes, thorough
         pipe.close();
     }
     require(pipe.times_given_back() == 1, "REG3");
-    require(pipe.slot().begin(pipe.ref().generation, direction::read) == errc::closed, "REG4");
+    require(pipe.slot().begin(pipe.ref().generation, direction::read) == admission::closed, "REG4");
 }
 
 MODEL_WITH(registration_model, one_operation_follows_another_of_its_direction_on_another_thread,
@@ -393,7 +394,7 @@ MODEL_WITH(registration_model, one_operation_follows_another_of_its_direction_on
     modelled_pipe pipe;
     int position = 0;
     const auto operate = [&] {
-        while (pipe.slot().begin(pipe.ref().generation, direction::read)) {
+        while (pipe.slot().begin(pipe.ref().generation, direction::read) != admission::granted) {
             sync::yield_thread();
         }
         ++position;

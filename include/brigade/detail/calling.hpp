@@ -18,8 +18,7 @@ namespace brigade::detail {
 template <class Call>
 class calling final : public io_operation {
 public:
-    calling(descriptor_ref d, direction way, Call function) noexcept
-        : io_operation(d, way), call_(std::move(function)) {}
+    calling(descriptor_ref d, direction way, Call what) noexcept : io_operation(d, way), call_(std::move(what)) {}
 
     [[nodiscard]] std::expected<std::size_t, std::error_code> await_resume() const noexcept { return result(); }
 

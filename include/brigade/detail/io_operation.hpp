@@ -35,7 +35,7 @@ namespace brigade::detail {
 
 enum class direction : std::uint8_t { read, write };
 
-class io_operation : protected resumable {
+class io_operation : protected resumable, private stop_hook {
 public:
     io_operation& operator=(io_operation&&) = delete;
 
@@ -45,7 +45,8 @@ public:
         return start(awaiting, awaiting.promise().stop);
     }
 
-    // For who has claimed it; IOP1. `error` says why, when it is not an event.
+    // For who has claimed it, because of an event or an error; IOP1.
+    void wake() noexcept;
     void wake(std::error_code error) noexcept;
 
 protected:
@@ -60,10 +61,14 @@ protected:
     };
 
     io_operation(descriptor_ref d, direction way) noexcept
-        : resumable(&go_on), on_stop_(*this), descriptor_(d), direction_(way) {}
+        : resumable(&go_on), stop_hook(&stop_wait), descriptor_(d), direction_(way) {}
     // Before it is awaited.
     io_operation(io_operation&& other) noexcept : io_operation(other.descriptor_, other.direction_) {}
-    ~io_operation();
+    ~io_operation() {
+        if (begun_) [[unlikely]] {
+            abandon();  // the task is destroyed where it waits
+        }
+    }
 
     // Makes the system call, and says what the operation gives when it is over.
     virtual outcome call(int fd) noexcept = 0;
@@ -89,10 +94,6 @@ protected:
     }
 
 private:
-    struct stop_reaction : stop_hook {
-        explicit stop_reaction(io_operation& o) noexcept : stop_hook(&io_operation::stop_wait), operation(o) {}
-        io_operation& operation;
-    };
     enum class step : std::uint8_t { calls, suspended, over };
 
     // Whether the coroutine stays suspended; this may be gone then.
@@ -105,15 +106,15 @@ private:
     [[nodiscard]] step wait() noexcept;
     [[nodiscard]] bool stop_requested() const noexcept { return stop_ != nullptr && stop_->stop_requested(); }
     void leave() noexcept;
+    void abandon() noexcept;
 
     static void begin_late(void* self) noexcept;
     static void go_on(void* self) noexcept;
-    static void stop_wait(stop_hook& hook) noexcept;
+    static void stop_wait(stop_hook& self) noexcept;
 
     std::coroutine_handle<> awaiting_;
     stop_source* stop_ = nullptr;
     scheduler* scheduler_ = nullptr;  // where it waits
-    stop_reaction on_stop_;
     descriptor_ref descriptor_;
     std::expected<std::size_t, std::error_code> result_;
     const direction direction_;

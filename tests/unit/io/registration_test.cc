@@ -24,6 +24,8 @@ using brigade::detail::direction;
 using brigade::detail::reactor;
 using brigade::detail::registration;
 
+using admission = registration::admission;
+
 bool is_open(int fd) {
     return ::fcntl(fd, F_GETFD) != -1;
 }
@@ -138,7 +140,7 @@ TEST_F(registration_test, an_event_of_another_generation_is_dropped) {
 }
 
 TEST_F(registration_test, nobody_waits_after_close) {
-    ASSERT_FALSE(slot().begin(ref_.generation, direction::read));  // keeps the generation
+    ASSERT_EQ(slot().begin(ref_.generation, direction::read), admission::granted);  // keeps the generation
     slot().close(ref_.generation);
     EXPECT_FALSE(slot().deliver(EPOLLIN, ref_.generation));
     EXPECT_EQ(slot().wait(direction::read, nobody_), registration::arrival::closed);
@@ -147,12 +149,12 @@ TEST_F(registration_test, nobody_waits_after_close) {
 }
 
 TEST_F(registration_test, takes_one_operation_for_each_direction) {
-    EXPECT_FALSE(slot().begin(ref_.generation, direction::read));
-    EXPECT_EQ(slot().begin(ref_.generation, direction::read), errc::busy);
-    EXPECT_FALSE(slot().begin(ref_.generation, direction::write));
-    EXPECT_EQ(slot().begin(ref_.generation, direction::write), errc::busy);
+    EXPECT_EQ(slot().begin(ref_.generation, direction::read), admission::granted);
+    EXPECT_EQ(slot().begin(ref_.generation, direction::read), admission::busy);
+    EXPECT_EQ(slot().begin(ref_.generation, direction::write), admission::granted);
+    EXPECT_EQ(slot().begin(ref_.generation, direction::write), admission::busy);
     slot().end(direction::read);
-    EXPECT_FALSE(slot().begin(ref_.generation, direction::read));
+    EXPECT_EQ(slot().begin(ref_.generation, direction::read), admission::granted);
     slot().end(direction::read);
     slot().end(direction::write);
 }
@@ -163,7 +165,7 @@ TEST_F(registration_test, close_gives_the_descriptor_back_at_once_when_nobody_is
 }
 
 TEST_F(registration_test, the_descriptor_stays_open_until_the_last_operation_has_left) {
-    ASSERT_FALSE(slot().begin(ref_.generation, direction::read));
+    ASSERT_EQ(slot().begin(ref_.generation, direction::read), admission::granted);
     ASSERT_TRUE(slot().retain(ref_.generation));
     slot().close(ref_.generation);
     EXPECT_TRUE(is_open(fd_));
@@ -174,7 +176,7 @@ TEST_F(registration_test, the_descriptor_stays_open_until_the_last_operation_has
 }
 
 TEST_F(registration_test, the_peer_sees_the_end_while_an_operation_is_still_inside) {
-    ASSERT_FALSE(slot().begin(ref_.generation, direction::write));
+    ASSERT_EQ(slot().begin(ref_.generation, direction::write), admission::granted);
     slot().close(ref_.generation);
     char byte = 0;
     EXPECT_EQ(::recv(peer_, &byte, 1, 0), 0);
@@ -182,10 +184,10 @@ TEST_F(registration_test, the_peer_sees_the_end_while_an_operation_is_still_insi
 }
 
 TEST_F(registration_test, nothing_begins_after_close) {
-    ASSERT_FALSE(slot().begin(ref_.generation, direction::read));
+    ASSERT_EQ(slot().begin(ref_.generation, direction::read), admission::granted);
     slot().close(ref_.generation);
-    EXPECT_EQ(slot().begin(ref_.generation, direction::write), errc::closed);
-    EXPECT_EQ(slot().begin(ref_.generation, direction::read), errc::closed);
+    EXPECT_EQ(slot().begin(ref_.generation, direction::write), admission::closed);
+    EXPECT_EQ(slot().begin(ref_.generation, direction::read), admission::closed);
     EXPECT_FALSE(slot().retain(ref_.generation));
     slot().end(direction::read);
 }
@@ -197,11 +199,11 @@ TEST_F(registration_test, the_next_socket_of_a_slot_has_another_generation_and_a
     open_pair();
     ASSERT_EQ(ref_.entry, old.entry);
     EXPECT_NE(ref_.generation, old.generation);
-    EXPECT_EQ(slot().begin(old.generation, direction::read), errc::closed);
+    EXPECT_EQ(slot().begin(old.generation, direction::read), admission::closed);
     EXPECT_FALSE(slot().retain(old.generation));
     slot().close(old.generation);
     EXPECT_TRUE(is_open(fd_));
-    EXPECT_FALSE(slot().begin(ref_.generation, direction::read));
+    EXPECT_EQ(slot().begin(ref_.generation, direction::read), admission::granted);
     slot().end(direction::read);
 }
 
