@@ -132,7 +132,7 @@ private:
         return reinterpret_cast<std::uintptr_t>(&o);
     }
     [[nodiscard]] static io_operation& operation_at(std::uintptr_t readiness) noexcept {
-        return *reinterpret_cast<io_operation*>(readiness);
+        return *reinterpret_cast<io_operation*>(readiness);  // NOLINT(performance-no-int-to-ptr): once for each wait
     }
 
     // state_: the generation, the number of references, and these.

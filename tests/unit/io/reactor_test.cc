@@ -18,6 +18,7 @@ namespace {
 using brigade::detail::descriptor_ref;
 using brigade::detail::direction;
 using brigade::detail::reactor;
+using brigade::detail::registration;
 using brigade::detail::timer;
 using time_point = std::chrono::steady_clock::time_point;
 
