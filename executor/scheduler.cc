@@ -1,5 +1,6 @@
 #include "executor/scheduler.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
@@ -147,6 +148,27 @@ bool scheduler::has_visible_work() const noexcept {
         }
     }
     return false;
+}
+
+bool scheduler::somebody_holds() const noexcept {
+    return std::ranges::any_of(workers_, [](const std::unique_ptr<worker>& w) { return w->holds(); });
+}
+
+void scheduler::rely_for_holders() noexcept {
+    for (const std::unique_ptr<worker>& w : workers_) {
+        if (w->holds() && !idle_.rely_on_standby()) {
+            w->let_go();  // what it held is visible: the caller looks
+        }
+    }
+}
+
+void scheduler::look_after_holders() noexcept {
+    for (const std::unique_ptr<worker>& w : workers_) {
+        if (w->holds()) {
+            w->look_after_holder();
+        }
+    }
+    rely_for_holders();
 }
 
 bool scheduler::is_at_rest() const noexcept {

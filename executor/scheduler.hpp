@@ -23,6 +23,7 @@
 #include <brigade/detail/sync.hpp>
 #include <brigade/executor.hpp>
 
+#include "executor/batch_spreading.hpp"
 #include "executor/event_source.hpp"
 #include "executor/idle.hpp"
 #include "executor/injection_queue.hpp"
@@ -89,6 +90,13 @@ public:
         return phase_.load(std::memory_order_relaxed);  // SCH2
     }
     [[nodiscard]] bool has_visible_work() const noexcept;
+    // WRK6.
+    [[nodiscard]] batch_spreading& batches() noexcept { return batches_; }  // for who holds the poller's seat
+    [[nodiscard]] bool somebody_holds() const noexcept;
+    // For who goes to sleep.
+    void rely_for_holders() noexcept;
+    // For who stands by and has been relied on.
+    void look_after_holders() noexcept;
     // Whether all workers sleep, and then nothing is ready. What they did before is visible. Not on a worker.
     [[nodiscard]] bool is_at_rest() const noexcept;
     [[nodiscard]] executor_counters counters() const noexcept;
@@ -103,6 +111,7 @@ private:
     idle idle_;
     sync::atomic<phase> phase_{phase::running};
     sync::atomic<event_source*> events_{nullptr};
+    batch_spreading batches_;
     sync::mutex ended_mutex_;
     sync::condition_variable ended_;
     unsigned still_running_ = 0;  // under ended_mutex_

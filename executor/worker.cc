@@ -87,7 +87,7 @@ void* worker::take_next() noexcept {
     }
     ready_.push(std::exchange(next_, nullptr));
     if (ready_.size() > 1 || turn_ % forked_turn == 0) {
-        home_.wake_one();  // WRK1; alone it is taken by take_local()
+        announce_ready();  // WRK1; alone it is taken by take_local()
     }
     return nullptr;
 }
@@ -102,7 +102,7 @@ void* worker::take_local() noexcept {
     if (turn_ % forked_turn == 0) {
         if (void* const work = forked_.pop()) {
             if (ready_.size() != 0) {
-                home_.wake_one();  // WRK1: who has yielded was not announced
+                announce_ready();  // WRK1: who has yielded was not announced
             }
             return work;
         }
@@ -135,7 +135,7 @@ void worker::take_share_of(std::size_t injected) noexcept {
     }
     // WRK1: while they were in the batch nobody saw them. A searching worker wakes others in stop_searching().
     if (taken != 0 && (ready_.size() > 1 || next_ != nullptr) && !searching_) {
-        home_.wake_one();
+        announce_ready();
     }
 }
 
@@ -161,7 +161,7 @@ void* worker::search() noexcept {
 }
 
 void* worker::rob(worker& victim) noexcept {
-    const std::size_t half = (victim.ready_.size() + 1) / 2;
+    const std::size_t half = victim.holds() ? 0 : (victim.ready_.size() + 1) / 2;  // WRK6
     void* first = nullptr;
     for (std::size_t i = 0; i < std::min(half, largest_batch); ++i) {
         void* const work = victim.ready_.take();
@@ -201,21 +201,26 @@ void worker::push_ready(std::coroutine_handle<> handle) {
     if (seat_ != nullptr) {
         // What is delivered in the seat first runs here, next.
         if (ready_.size() == 2) {
-            home_.wake_one();
+            announce_batch();
         }
     } else if (home_.idlers().needs_waking()) {  // first: it costs less than to look at what thieves have left
         wake_for_ready_tasks();
     }
 }
 
+void worker::announce_ready() noexcept {
+    let_go();
+    home_.wake_one();
+}
+
 void worker::wake_for_ready_tasks() noexcept {
     if (ready_.size() > 1) {
-        home_.wake_one();
+        announce_ready();
         return;
     }
     // WRK5
     if (with_lone_task_.was_long() || !home_.idlers().rely_on_standby()) {
-        home_.wake_one();
+        announce_ready();
     }
     with_lone_task_.begins();  // without the wake-up, which may be the longest part
 }

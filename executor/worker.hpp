@@ -14,8 +14,8 @@
 //   3. ready_, and every `forked_turn`-th time forked_ before it, so that neither starves the other.
 //   4. Others' queues, half of what stands ready there, beginning at a random victim.
 //   5. Sleep, by the protocol in idle.hpp: in the poller's seat, if it is free (poller_seat.hpp), and else on a futex.
-//      What the one in the seat finds goes to the end of its own ready_, and runs there; another is woken when a second
-//      task comes, and wakes the next.
+//      What the one in the seat finds goes to the end of its own ready_, and runs there. When a second task comes,
+//      another worker is woken, and wakes the next; or they are kept (WRK6).
 // Rejected: looking there only every so many tasks, however few are ready, as tokio and Go do. With tasks that compute
 // for ten milliseconds each, a connection that was ready waited for half a second.
 //
@@ -38,6 +38,12 @@
 //       in most programs sooner than any other worker could wake up, and where what it needs is cached. So nobody is
 //       woken for it while another worker stands by, which looks after it if it must wait nevertheless (IDLE7), unless
 //       such tasks have waited long: how long is measured for one in `measured_lone`.
+// WRK6  A batch of tasks that events have woken may be kept: batch_spreading.hpp says when. Its worker then *holds*
+//       what stands in its ready_, and thieves leave that alone. It is left to who stands by, as in WRK5, who looks
+//       once in `standby`, and again: a holder that has taken up nothing meanwhile does not hold any more, by that. Nor
+//       does one that announces a task of its own, or has worked off all. Who goes to sleep while another holds relies,
+//       for it, on who stands by, which may be itself; so somebody looks as long as there are a holder and a sleeper.
+//       It also leaves the poller's seat to the holder, which will be back soon.
 //
 // Rejected: to wake another for every task that becomes ready. Two tasks that wake each other were torn apart again and
 // again, and took 280 ns a round trip on two workers, beside 115 on one. Rejected: to keep the task where no thief can
@@ -89,7 +95,21 @@ public:
     [[nodiscard]] bool consume_budget() noexcept;
 
     // Any thread.
-    [[nodiscard]] bool has_visible_work() const noexcept { return ready_.size() != 0 || forked_.size() != 0; }
+    // What others may take.
+    [[nodiscard]] bool has_visible_work() const noexcept {
+        return (ready_.size() != 0 && !holds()) || forked_.size() != 0;
+    }
+    [[nodiscard]] bool holds() const noexcept {
+        return holds_.load(std::memory_order_relaxed);
+    }  // ordered as the queues
+    // Holds no more.
+    void let_go() noexcept {
+        if (holds()) {
+            holds_.store(false, std::memory_order_relaxed);  // ordered as the queues
+        }
+    }
+    // WRK6: who stands by looks.
+    void look_after_holder() noexcept;
     [[nodiscard]] bool unpark() noexcept { return parker_.unpark(); }  // as it says
     [[nodiscard]] executor_counters counters() const noexcept;
 
@@ -147,6 +167,9 @@ private:
     [[nodiscard]] bool woken_within(std::chrono::nanoseconds limit) noexcept;
     [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     void get_up_from_seat() noexcept;
+    void announce_batch() noexcept;
+    void measure_batch(std::size_t tasks) noexcept;
+    void announce_ready() noexcept;
     void wake_for_ready_tasks() noexcept;
     void queue_what_was_handed_over() noexcept;
     void run_item(void* item);
@@ -171,7 +194,13 @@ private:
     event_source* seat_ = nullptr;                                               // whose seat this worker holds
     stay away_from_seat_{sync::sizes.measured_sitting, sync::sizes.long_stay};   // WRK4
     stay with_lone_task_{sync::sizes.measured_lone, sync::sizes.fork_patience};  // WRK5
+    std::size_t measured_batch_ = 0;                                             // its tasks; 0: none is being measured
+    sync::clock::time_point begin_of_batch_;
     std::minstd_rand random_;
+
+    // Of the owner, and of who stands by (WRK6).
+    sync::atomic<bool> holds_{false};
+    sync::atomic<std::uint64_t> resumed_at_look_{0};
 
     counter resumed_;
     counter injected_;

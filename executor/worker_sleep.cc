@@ -11,11 +11,13 @@ namespace brigade::detail {
 void worker::sleep() noexcept {
     sync::invariant("WRK2", [this] { return next_ == nullptr && !transfer_; });
     ++parked_;
+    let_go();
     take_seat();
     const bool searching = std::exchange(searching_, false);
     const bool stands_by =
         seat_ != nullptr ? home_.idlers().sleep_in_seat(index_, searching) : home_.idlers().sleep(index_, searching);
     // S2: everything, once more, now that producers can see the sleeper.
+    home_.rely_for_holders();
     const bool awake = wake_for_what_is_there(false);
     if (home_.current_phase() != scheduler::phase::running) {
         home_.wake_any();  // SCH2
@@ -49,9 +51,13 @@ bool worker::wake_for_what_is_there(bool has_polled) noexcept {
 void worker::take_seat() noexcept {
     away_from_seat_.ends();  // WRK4
     event_source* const events = home_.events();
-    if (events != nullptr && events->seat().try_take()) {
+    if (events != nullptr && !home_.somebody_holds() && events->seat().try_take()) {
         seat_ = events;
+        if (measured_batch_ != 0) {
+            home_.batches().ran(measured_batch_, sync::clock::now() - begin_of_batch_);
+        }
     }
+    measured_batch_ = 0;
 }
 
 // IDLE7. True when the worker is up.
@@ -73,6 +79,7 @@ bool worker::woken_while_standing_by() noexcept {
         if (!home_.idlers().go_on_standing_by(index_)) {
             return false;
         }
+        home_.look_after_holders();
     } while (!wake_for_what_is_there(true));
     return true;
 }
@@ -140,9 +147,12 @@ void worker::get_up_from_seat() noexcept {
         static_cast<void>(seat_->deliver());  // SEAT3
         queue_what_was_handed_over();
     }
-    const bool for_one_task = ready_.size() == 1;
+    const std::size_t tasks = ready_.size();
+    const bool for_one_task = tasks == 1;
     if (for_one_task) {
         away_from_seat_.begins();
+    } else if (tasks > 1) {
+        measure_batch(tasks);
     }
     std::exchange(seat_, nullptr)->seat().leave(true);
     if (how == idle::rejoined::picked) {
@@ -151,6 +161,34 @@ void worker::get_up_from_seat() noexcept {
     if (for_one_task && away_from_seat_.was_long()) {
         home_.wake_one();  // WRK4
     }
+}
+
+// WRK6, for the second task of a batch.
+void worker::announce_batch() noexcept {
+    if (home_.batches().keeps()) {
+        holds_.store(true, std::memory_order_relaxed);  // rely_on_standby() orders it as the queues
+        if (home_.idlers().rely_on_standby()) {
+            return;
+        }
+    }
+    announce_ready();
+}
+
+void worker::measure_batch(std::size_t tasks) noexcept {
+    home_.batches().found(tasks);
+    if (home_.batches().measures()) {
+        measured_batch_ = tasks;
+        begin_of_batch_ = sync::clock::now();
+    }
+}
+
+void worker::look_after_holder() noexcept {
+    const std::uint64_t resumed = resumed_.get();
+    // Relaxed: a hint, and the others who stand by come after this one by the lock in idle.
+    if (resumed_at_look_.load(std::memory_order_relaxed) == resumed) {
+        let_go();
+    }
+    resumed_at_look_.store(resumed, std::memory_order_relaxed);
 }
 
 // A stop callback may have resumed a coroutine by hand, which ended: what follows it is in the slot, outside resume().

@@ -67,8 +67,9 @@ private:
     descriptor_shortage shortage_;
     bool leaves_some_ = false;
 
-    // The poller's (SEAT1).
-    std::array<epoll_event, 256> events_;
+    // The poller's (SEAT1). Few enough that a worker which runs all the tasks of a batch is back within the watchdog's
+    // period, and enough that the call costs little.
+    std::array<epoll_event, 64> events_;
     std::size_t event_count_ = 0;
 
     detail::timers timers_;
