@@ -3,7 +3,7 @@
 //
 // To announce them costs the wake-up of a thread, and caches that are cold there. Tasks of a few microseconds, as those
 // of most servers are, do not earn that back while one worker is enough, and here the load generator needs the other
-// processor too: an echo on 64 connections and two workers took 2228 ns of processor time when each batch was announced,
+// processor too: an echo on 64 connections and two workers took 2228 ns of processor time when each batch was
 // announced, 1716 when none was, and the echoes per second were the same (medians of 3). So a batch is kept, unless
 //   - its tasks are long: `long_task` each, in two batches in a row of those that are measured; or
 //   - to announce it gets more done. That is tried: a window of `window` batches is the trial of the other way, and its

@@ -2,6 +2,7 @@
 // the one that it has just made ready, and that would have run there next.
 #include <brigade/executor.hpp>
 
+#include <chrono>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -93,6 +94,31 @@ TEST(blocked_worker, does_not_keep_a_chain_of_tasks_as_long_as_one_worker_is_lef
             auto first = brigade::spawn(wake_and_wait, std::ref(ran), workers - 2);
             ran.wait();  // on the worker
             co_await std::move(first);
+        });
+    }
+}
+
+// Waits, on its worker, for those that are woken together with it.
+task<> sleep_and_meet(std::chrono::steady_clock::time_point until, test::latch& all) {
+    co_await brigade::sleep_until(until);
+    all.count_down();
+    all.wait();
+}
+
+TEST(blocked_worker, does_not_keep_the_tasks_that_were_woken_together_with_its_own) {
+    constexpr unsigned workers = 3;
+    executor e({.workers = workers});
+    for (int i = 0; i < 20; ++i) {
+        e.block_on([]() -> task<> {
+            test::latch all(workers);
+            const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+            std::vector<brigade::join_handle<void>> tasks;
+            for (unsigned k = 0; k < workers; ++k) {
+                tasks.push_back(brigade::spawn(sleep_and_meet, soon, std::ref(all)));
+            }
+            for (brigade::join_handle<void>& one : tasks) {
+                co_await std::move(one);
+            }
         });
     }
 }
