@@ -1,5 +1,7 @@
 #include "executor/poller_seat.hpp"
 
+#include <algorithm>
+
 #include "executor/event_source.hpp"
 
 namespace brigade::detail {
@@ -43,6 +45,7 @@ void poller_seat::leave(bool has_polled) noexcept {
 
 void poller_seat::watch(event_source& source) noexcept {
     std::uint32_t seen = watchdog;  // nothing yet
+    unsigned periods = 1;           // SEAT2: how long it looks away
     for (;;) {
         std::uint32_t word = word_.load(std::memory_order_relaxed);  // close() passes nothing on but itself
         if ((word & closed) != 0) {
@@ -52,11 +55,15 @@ void poller_seat::watch(event_source& source) noexcept {
             poll(source);
         } else if (word != seen) {
             // Somebody polled since the last look, or holds the seat.
+            const bool often = word - seen >= most_periods * one_sitting;
+            periods = often ? std::min(2 * periods, most_periods) : 1;
             seen = word;
-            sync::futex_wait_for(word_, word, sync::sizes.watch_period);
+            sync::futex_wait_for(word_, word, periods * sync::sizes.watch_period);
         } else if ((word & holder) == worker) {
             sleep_while_taken(word);
+            periods = 1;
         } else {
+            periods = 1;
             // pairs: the release of who left (SEAT1)
             word_.compare_exchange_strong(word, word | watchdog, std::memory_order_acquire, std::memory_order_relaxed);
         }

@@ -18,7 +18,8 @@
 //   SEAT2  While nobody holds the seat the watchdog is awake: it sleeps for good only while a worker holds the seat,
 //          and that worker's leaving is one read-modify-write that takes the mark and tells it. So events wait for at
 //          most two periods of a millisecond when no worker polls, and an idle process makes no system calls: somebody
-//          sleeps in the seat, and nobody else wakes.
+//          sleeps in the seat, and nobody else wakes. Where workers poll more than four times in a period the watchdog
+//          looks away for up to four, as to wake up takes it 20 microseconds here; then events may wait for five, once.
 //   SEAT3  A worker in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who unparks it
 //          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat;
 //          if it has been picked, the token may come after that.
@@ -77,6 +78,7 @@ private:
     static constexpr std::uint32_t handing = 16;  // the watchdog wakes tasks and will leave then
     static constexpr std::uint32_t closed = 32;   // stays
     static constexpr std::uint32_t one_sitting = 64;
+    static constexpr unsigned most_periods = 4;
 
     void poll(event_source& source) noexcept;
     void sleep_while_taken(std::uint32_t seen) noexcept;

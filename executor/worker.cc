@@ -108,6 +108,7 @@ void* worker::take_local() noexcept {
         }
     }
     if (void* const work = ready_.take()) {
+        ready_.prefetch_oldest();
         return work;
     }
     return forked_.pop();

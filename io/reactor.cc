@@ -115,15 +115,28 @@ bool reactor::wait(std::chrono::nanoseconds limit) noexcept {
 }
 
 bool reactor::deliver() noexcept {
+    // Ahead of each event its registration is fetched, and then who waits there.
+    constexpr std::size_t ahead = 4;
     bool woken = false;
-    for (const epoll_event& event : std::span(events_).first(event_count_)) {
-        if (event.data.u64 != wake_key) {
-            const auto index = static_cast<std::uint32_t>(event.data.u64);
-            woken |= table_.at(index).deliver(event.events, static_cast<std::uint32_t>(event.data.u64 >> 32));
+    const std::span events = std::span(events_).first(event_count_);
+    for (std::size_t i = 0; i < events.size() + 2 * ahead; ++i) {
+        if (i < events.size() && events[i].data.u64 != wake_key) {
+            __builtin_prefetch(&registration_of(events[i]), 1);
+        }
+        if (i >= ahead && i - ahead < events.size() && events[i - ahead].data.u64 != wake_key) {
+            registration_of(events[i - ahead]).prefetch_reader();
+        }
+        if (i >= 2 * ahead && events[i - 2 * ahead].data.u64 != wake_key) {
+            const epoll_event& event = events[i - 2 * ahead];
+            woken |= registration_of(event).deliver(event.events, static_cast<std::uint32_t>(event.data.u64 >> 32));
         }
     }
     event_count_ = 0;
     return timers_.expire() || woken;
+}
+
+registration& reactor::registration_of(const epoll_event& event) const noexcept {
+    return table_.at(static_cast<std::uint32_t>(event.data.u64));
 }
 
 }  // namespace brigade::detail

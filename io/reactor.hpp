@@ -59,6 +59,7 @@ private:
 
     static constexpr std::uint64_t wake_key = ~std::uint64_t{0};
 
+    [[nodiscard]] registration& registration_of(const epoll_event& event) const noexcept;
     void close_descriptors() noexcept;
 
     int epoll_ = -1;

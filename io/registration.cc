@@ -56,7 +56,7 @@ void registration::close(std::uint32_t generation) noexcept {
         }
     } while (!state_.compare_exchange_weak(state, state | is_closed_bit, std::memory_order_relaxed));
     {
-        const sync::lock lock(watch_mutex_);
+        const sync::spinlock_guard lock(watch_lock_);
         if (watched_.load(std::memory_order_relaxed)) {
             home_->disarm(fd_);
         }
@@ -83,7 +83,7 @@ std::error_code registration::watch() noexcept {
     if (is_watched()) {
         return {};
     }
-    const sync::lock lock(watch_mutex_);
+    const sync::spinlock_guard lock(watch_lock_);
     if (is_closed()) {
         return errc::closed;  // by now close() has looked, or it will see what is done here
     }

@@ -71,7 +71,8 @@ protected:
     ~registration_home() = default;
 };
 
-class registration {
+// In a cache line of its own: between two messages of a connection others have been through the caches.
+class alignas(sync::cache_line) registration {
 public:
     // When the slot is made. `index` is the slot's place in the table.
     void settle(registration_home& home, std::uint32_t index) noexcept;
@@ -116,6 +117,13 @@ public:
     // Puts the fd into epoll, if it is not there. The error is epoll_ctl's.
     [[nodiscard]] std::error_code watch() noexcept;
 
+    // The reactor is about to deliver something that can be read: fetches who waits for it.
+    void prefetch_reader() noexcept {
+        if constexpr (sync::prefetches) {
+            // Relaxed: it is not looked into. NOLINTNEXTLINE(performance-no-int-to-ptr)
+            sync::prefetch_suspended(reinterpret_cast<void*>(at(direction::read).load(std::memory_order_relaxed)));
+        }
+    }
     // The reactor: epoll said `events` of generation `generation`. Posts the operations that wait; whether there were
     // any.
     bool deliver(std::uint32_t events, std::uint32_t generation) noexcept;
@@ -158,8 +166,8 @@ private:
     sharing sharing_ = sharing::none;
     sync::atomic<std::uint64_t> state_{is_closed_bit};
     std::array<word, 2> readiness_{};
-    sync::mutex watch_mutex_;
-    sync::atomic<bool> watched_{false};  // written under the mutex
+    sync::spinlock watch_lock_;          // held over epoll_ctl(), but hardly ever by two
+    sync::atomic<bool> watched_{false};  // written under the lock
 };
 
 // Inline is what every operation passes.

@@ -86,6 +86,17 @@ public:
         }
     }
 
+    // Owner only. Fetches what the oldest item points to, if there is one that is suspended.
+    void prefetch_oldest() const noexcept {
+        if constexpr (sync::prefetches) {
+            // Relaxed: it is not looked into, and the owner's own stores are enough.
+            const std::int64_t top = top_.load(std::memory_order_relaxed);
+            if (top < bottom_.load(std::memory_order_relaxed)) {
+                sync::prefetch_suspended(newest_ring_.slot(top).load(std::memory_order_relaxed));
+            }
+        }
+    }
+
     // Any thread. How many items there were at some moment during the call, as far as the caller could see.
     [[nodiscard]] std::size_t size() const noexcept {
         // Relaxed: whoever acts on the answer takes an item or has synchronized by other means (idle.hpp).

@@ -122,6 +122,17 @@ private:
 // that returns from main() nothing is called: the process ends with it.
 void at_thread_end(void (*last)() noexcept) noexcept;
 
+// Whether it makes sense to fetch memory ahead of its use; for what is done only to find out what to fetch.
+inline constexpr bool prefetches = true;
+// Fetches the cache lines in which something that is suspended begins, of an operation or of a coroutine, before it is
+// resumed. A hint: the address need not be one.
+inline void prefetch_suspended(const void* address) noexcept {
+    const auto* const begin = static_cast<const char*>(address);
+    for (std::size_t i = 0; i < 3; ++i) {
+        __builtin_prefetch(begin + i * cache_line, 1);
+    }
+}
+
 // The process's one object of this type. Never destroyed: static objects may still need it at the very end.
 template <class T>
 [[nodiscard]] T& process_wide() {

@@ -357,6 +357,9 @@ inline void at_thread_end(void (*last)() noexcept) noexcept {
     engine::the().at_thread_end(last);
 }
 
+inline constexpr bool prefetches = false;
+inline void prefetch_suspended(const void* /*address*/) noexcept {}
+
 template <class T>
 [[nodiscard]] T& process_wide() {
     static char key;
