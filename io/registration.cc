@@ -143,6 +143,13 @@ void registration::stays_ready(direction d) noexcept {
     }
 }
 
+void registration::stays_over(direction d) noexcept {
+    void* seen = at(d).load(std::memory_order_relaxed);  // only this operation, and events, write here
+    while ((seen == nullptr || seen == &ready_mark) &&
+           !at(d).compare_exchange_weak(seen, &over_mark, std::memory_order_relaxed)) {
+    }
+}
+
 registration::arrival registration::wait(direction d, io_operation& o) noexcept {
     word& readiness = at(d);
     void* seen = readiness.load(std::memory_order_relaxed);  // a guess; the exchanges decide
