@@ -122,8 +122,8 @@ void remember(int epoll, int fd, const epoll_event& event) noexcept {
     }
 }
 
-// Modified to what it is, an entry that is ready is reported again. One that is no longer there gives an error, and needs
-// none: who puts it in hears of what is there.
+// Modified to what it is, an entry that is ready is reported again. One that is no longer there gives an error, and
+// needs no edge: who puts it in hears of what is there.
 void give_an_edge(int fd) noexcept {
     const std::lock_guard lock(entries_mutex);
     if (static_cast<std::size_t>(fd) < entries.size()) {
