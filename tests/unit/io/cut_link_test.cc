@@ -1,6 +1,6 @@
 // Two networks joined by a cable (veth) that is pulled out and put back in the middle of a transfer. The program starts
-// itself anew by unshare(1) in a network of its own; a process that it forks has another one, and is the peer. Where the
-// system does not permit that, or has no veth, every test here says that it was skipped.
+// itself anew by unshare(1) in a network of its own; a process that it forks has another one, and is the peer. Where
+// the system does not permit that, or has no veth, every test here says that it was skipped.
 #include <array>
 #include <cerrno>
 #include <chrono>

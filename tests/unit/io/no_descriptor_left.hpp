@@ -11,8 +11,8 @@
 
 namespace test {
 
-// The build with AddressSanitizer has UndefinedBehaviorSanitizer as well, which opens a pipe to see whether it may look at
-// an object.
+// The build with AddressSanitizer has UndefinedBehaviorSanitizer as well, which opens a pipe to see whether it may look
+// at an object.
 #if defined(__SANITIZE_ADDRESS__)
 inline constexpr bool checks_by_opening_pipes = true;
 #elif defined(__has_feature)

@@ -1,5 +1,5 @@
-// Urgent data (MSG_OOB) in a TCP stream: the byte itself is not part of the stream, and whoever reads has to hear of the
-// rest all the same.
+// Urgent data (MSG_OOB) in a TCP stream: the byte itself is not part of the stream, and who reads hears of the rest all
+// the same.
 #include <array>
 #include <chrono>
 #include <cstddef>
