@@ -26,7 +26,8 @@ mutable_bytes input_buffer::room(std::size_t most) {
     if (end_ == memory_.size()) {
         memory_.resize(std::min(std::max(2 * memory_.size(), at_once_), limit));
     }
-    return mutable_bytes(memory_).subspan(end_, std::min(memory_.size(), begin_ + limit) - end_);
+    // Not by begin_ + limit: the limit may be the largest there is.
+    return mutable_bytes(memory_).subspan(end_, std::min(memory_.size() - end_, limit - std::min(limit, held)));
 }
 
 }  // namespace brigade::detail

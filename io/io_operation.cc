@@ -133,7 +133,11 @@ io_operation::step io_operation::after(outcome came) noexcept {
             [[fallthrough]];
         case outcome::progress:
         case outcome::over:
-            entry.stays_ready(direction_);
+            if (after_the_end_) {
+                entry.stays_over(direction_);
+            } else {
+                entry.stays_ready(direction_);
+            }
             break;
     }
     const bool is_over = came == outcome::over || came == outcome::over_and_empty;

@@ -96,6 +96,12 @@ std::error_code registration::watch() noexcept {
     return {};
 }
 
+void registration::stays_over(direction d) noexcept {
+    std::uintptr_t seen = at(d).load(std::memory_order_relaxed);  // only this operation, and events, write here
+    while ((seen == quiet || seen == ready) && !at(d).compare_exchange_weak(seen, over, std::memory_order_relaxed)) {
+    }
+}
+
 bool registration::withdraw(direction d, io_operation& o) noexcept {
     std::uintptr_t seen = address_of(o);
     // pairs: the release in wait(): the operation is complete, also for the worker that resumes it. REG2.

@@ -15,7 +15,8 @@
 //
 //   ready ------ a reader is about to call, or a call said EAGAIN ---> quiet
 //   quiet ------ event, or a call that may have left something ------> ready
-//   over ------- a call said EAGAIN all the same --------------------> quiet
+//   over ------- a call said EAGAIN all the same --------------------> quiet, and over again when the next call, which
+//                                                                     comes at once, gives something
 //   quiet ------ an operation waits ---------------------------------> the operation
 //   the operation -- event, which posts it; stop; destruction -------> quiet, or over
 //   quiet, ready -- an event that says so ---------------------------> over
@@ -106,6 +107,8 @@ public:
     [[nodiscard]] bool try_now(direction d) noexcept;
     // A call has succeeded, and there may be more.
     void stays_ready(direction d) noexcept;
+    // As above, and the direction was over before that call.
+    void stays_over(direction d) noexcept;
     // A call has said EAGAIN, or try_now() was false.
     enum class arrival : std::uint8_t { waits, calls_again, calls_after_the_end, closed };
     [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone

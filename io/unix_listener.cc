@@ -10,6 +10,7 @@
 #include "io/accept.hpp"
 #include "io/descriptor.hpp"
 #include "io/socket.hpp"
+#include "io/system_call.hpp"
 
 namespace brigade {
 
@@ -31,8 +32,8 @@ std::expected<bool, std::error_code> remove_stale(const unix_endpoint& address) 
     if (!probe) {
         return detail::error_of_call();
     }
-    if (!S_ISSOCK(file.st_mode) || ::connect(probe.get(), address.native(), address.native_size()) == 0 ||
-        errno != ECONNREFUSED) {
+    const auto connect = [&] { return ::connect(probe.get(), address.native(), address.native_size()); };
+    if (!S_ISSOCK(file.st_mode) || detail::retried(connect) == 0 || errno != ECONNREFUSED) {
         return false;
     }
     if (::unlink(path_of(address)) == -1) {

@@ -34,7 +34,9 @@ public:
     [[nodiscard]] bool is_path() const noexcept { return name_size_ != 0 && native_.sun_path[0] != '\0'; }
     // The path, or the abstract name, as it was given. Valid as long as this object. Empty when unnamed.
     [[nodiscard]] std::string_view name() const noexcept;
-    [[nodiscard]] std::string to_string() const;  // as parse() takes it; empty when unnamed
+    // As parse() takes it; empty when unnamed. It refuses two that only the system gives or allows: an abstract name of
+    // no bytes, and a path that begins with @ and has no room for the "./" before it.
+    [[nodiscard]] std::string to_string() const;
 
     [[nodiscard]] const sockaddr* native() const noexcept { return reinterpret_cast<const sockaddr*>(&native_); }
     [[nodiscard]] socklen_t native_size() const noexcept {

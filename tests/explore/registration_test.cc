@@ -227,6 +227,13 @@ MODEL_WITH(registration_model, the_end_comes_together_with_the_last_byte, orders
     require(task.wait() == 0U && task.bytes() == 1, "the end is seen after a short read");
 }
 
+MODEL_WITH(registration_model, the_end_comes_together_with_more_bytes_than_a_read_takes, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    reading task(pipe, 3);
+    pipe.send(3, true);
+    require(task.wait() == 0U && task.bytes() == 3, "the end is seen after a full read and a short one");
+}
+
 MODEL_WITH(registration_model, the_end_comes_after_a_byte, orders_only(2, 6'000)) {
     modelled_pipe pipe;
     reading task(pipe, 2);

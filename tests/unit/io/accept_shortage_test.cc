@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -11,13 +10,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <brigade/brigade.hpp>
 
 #include "tests/support/blocking_socket.hpp"
 #include "tests/support/tcp_pair.hpp"
+#include "tests/unit/io/cpu_time.hpp"
+#include "tests/unit/io/no_descriptor_left.hpp"
 #include "tests/unit/io/on_workers.hpp"
 #include "tests/unit/io/sockets.hpp"
 
@@ -31,44 +30,11 @@ using brigade::owned_fd;
 using brigade::task;
 using brigade::tcp_listener;
 using test::blocking_socket;
-
-// The build with AddressSanitizer has UndefinedBehaviorSanitizer as well.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool checks_by_opening_pipes = true;
-#elif defined(__has_feature)
-constexpr bool checks_by_opening_pipes = __has_feature(address_sanitizer);
-#else
-constexpr bool checks_by_opening_pipes = false;
-#endif
-
-// While it lives, the process can open nothing; a descriptor that is closed can be opened again.
-class no_descriptor_left {
-public:
-    no_descriptor_left() {
-        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
-        rlimit narrow = before_;
-        {
-            const owned_fd lowest_free(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-            narrow.rlim_cur = static_cast<rlim_t>(lowest_free.get());
-        }
-        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &narrow), 0);
-    }
-    ~no_descriptor_left() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
-    no_descriptor_left(const no_descriptor_left&) = delete;
-    no_descriptor_left& operator=(const no_descriptor_left&) = delete;
-
-private:
-    rlimit before_{};
-};
-
-// A socket that can connect when there are no descriptors left.
-blocking_socket unconnected() {
-    return blocking_socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-}
-
-void connect(const blocking_socket& client, const endpoint& to) {
-    EXPECT_EQ(::connect(client.fd(), to.native(), to.native_size()), 0);
-}
+using test::checks_by_opening_pipes;
+using test::connect;
+using test::cpu_time_of_process;
+using test::no_descriptor_left;
+using test::unconnected;
 
 // By a clock that stands still: no pause ends by itself.
 class accept_shortage : public testing::Test {
@@ -227,12 +193,6 @@ TEST_F(accept_shortage, two_listeners_wait_at_once) {
     EXPECT_TRUE(accepting_too.done());
     const brigade::tcp_stream one = executor.block_on(accepting);
     const brigade::tcp_stream two = executor.block_on(accepting_too);
-}
-
-std::chrono::nanoseconds cpu_time_of_process() {
-    timespec used{};
-    EXPECT_EQ(::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
-    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 // In real time. Each client comes when the one before has been turned away, so several pauses pass.

@@ -1,6 +1,7 @@
 // buffered_reader, buffered_writer and framing over real pipes and connections.
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 using brigade::buffered_reader;
 using brigade::buffered_writer;
@@ -124,6 +126,23 @@ TEST(buffered_reader, counts_the_end_of_a_line_in_its_maximum) {
         EXPECT_EQ(longer, too_long);
         const std::string allowed = co_await next_line(lines, 6);
         EXPECT_EQ(allowed, "12345");
+    });
+}
+
+// The room that is left was computed past the end of the numbers, and a read could write anywhere.
+TEST(buffered_reader, a_maximum_that_is_none_keeps_to_its_memory) {
+    on_workers(1, []() -> task<> {
+        constexpr std::size_t no_maximum = std::numeric_limits<std::size_t>::max();
+        pipe_ends ends = brigade::make_pipe().value();
+        buffered_reader lines(ends.reader, 16);
+        co_await send(ends.writer, "one\nbe");
+        const std::string first = co_await next_line(lines, no_maximum);
+        EXPECT_EQ(first, "one");
+        co_await send(ends.writer, "gins " + std::string(1000, 'x') + "\n\0\0\0\3abc"s);
+        const std::string second = co_await next_line(lines, no_maximum);
+        EXPECT_EQ(second, "begins " + std::string(1000, 'x'));
+        const auto message = co_await brigade::read_frame(lines, no_maximum);
+        EXPECT_EQ(text_of(message.value_or(const_bytes())), "abc");
     });
 }
 

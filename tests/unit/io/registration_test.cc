@@ -124,6 +124,17 @@ TEST_F(registration_test, a_call_that_may_have_left_something_keeps_its_directio
     EXPECT_EQ(ready(), both(false, true));
 }
 
+// A reader heard of the end as it was about to wait, took as many bytes as it had room for, and the next one that took
+// the rest was the last to ask: the end had no event of its own.
+TEST_F(registration_test, the_end_stays_when_a_call_after_it_gives_something) {
+    make_quiet();
+    EXPECT_FALSE(slot().deliver(EPOLLIN | EPOLLRDHUP, ref_.generation));
+    EXPECT_EQ(slot().wait(direction::read, nobody_), registration::arrival::calls_after_the_end);
+    slot().stays_over(direction::read);
+    EXPECT_EQ(ready(), both(true, false));
+    EXPECT_EQ(ready(), both(true, false));
+}
+
 TEST_F(registration_test, an_operation_that_waits_is_taken_out_once) {
     make_quiet();
     ASSERT_EQ(slot().wait(direction::read, nobody_), registration::arrival::waits);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -330,6 +331,38 @@ TEST(unix_socket, who_sends_datagrams_to_a_full_receiver_waits) {
             }
             co_await sender;
         }
+    });
+}
+
+// It keeps the address that it was given, and knows the socket when the object has moved.
+TEST(unix_socket, who_waits_to_send_a_datagram_needs_neither_the_address_nor_the_object) {
+    const test::temporary_folder folder;
+    on_workers(1, [&folder]() -> task<> {
+        unix_datagram far = unix_datagram::bind(at(folder / "far")).value();
+        unix_datagram near = unix_datagram::bind(unix_endpoint()).value();
+        int sent = 0;
+        for (;; ++sent) {
+            const auto full = co_await brigade::with_timeout(1ms, near.send_to(bytes_of("early"), at(folder / "far")));
+            if (!full) {
+                EXPECT_EQ(full.error(), std::errc::timed_out);
+                break;
+            }
+        }
+        auto address = std::make_unique<unix_endpoint>(at(folder / "far"));
+        auto late = brigade::spawn(near.send_to(bytes_of("late"), *address));
+        *address = at(folder / "nowhere");
+        address.reset();
+        co_await let_others_run();
+        EXPECT_FALSE(late.done());
+        const unix_datagram moved = std::move(near);
+        for (int i = 0; i < sent; ++i) {
+            const std::string text = co_await receive_text(far);
+            EXPECT_EQ(text, "early");
+        }
+        const std::string text = co_await receive_text(far);
+        EXPECT_EQ(text, "late");
+        const auto outcome = co_await late;
+        EXPECT_FALSE(error_of(outcome));
     });
 }
 
