@@ -52,6 +52,7 @@ io_operation::outcome io_operation::end_read(std::ptrdiff_t got, std::size_t ask
         return end_with(errc::closed);  // the end that close() made, not the peer's
     }
     const auto count = static_cast<std::size_t>(got);
+    moved(count);
     return end_with(count, count != 0 && count < asked ? outcome::over_and_empty : outcome::over);
 }
 
@@ -160,7 +161,11 @@ io_operation::step io_operation::call_or_wait() noexcept {
 
 io_operation::step io_operation::wait() noexcept {
     registration& entry = *descriptor_.entry;
-    if (const std::error_code error = entry.watch()) {
+    std::error_code error = entry.objection(direction_);
+    if (!error) {
+        error = entry.watch();
+    }
+    if (error) {
         end_with(error);
         return step::over;
     }

@@ -35,6 +35,8 @@
 //         dropped. If the generation changes under the poller's hands, the next fd gets an event too many: its
 //         operation calls once for nothing.
 //   REG5  At most one operation for each direction at a time. A second one is refused (errc::busy).
+//   REG6  A server's connection has a traffic, set before anybody else knows the fd, and until the fd is closed. The
+//         operations count what they move there, and ask it before they wait.
 //
 // A read from a TCP connection or a pipe that got less than it asked for has emptied it, unless it stopped at urgent
 // data, whose event makes the word `over`. Else the word stays quiet, and the next read waits without a call, unless an
@@ -57,6 +59,7 @@
 namespace brigade::detail {
 
 class registration;
+class traffic;
 
 // What a registration asks of its reactor.
 class registration_home {
@@ -106,10 +109,26 @@ public:
     // A call has said EAGAIN, or try_now() was false.
     enum class arrival : std::uint8_t { waits, calls_again, calls_after_the_end, closed };
     [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone
+    // REG6: why it must not wait; no error when it may.
+    [[nodiscard]] std::error_code objection(direction d) const noexcept;
     // Takes it out; false when others have.
     [[nodiscard]] bool withdraw(direction d, io_operation& o) noexcept;
     // Puts the fd into epoll, if it is not there. The error is epoll_ctl's.
     [[nodiscard]] std::error_code watch() noexcept;
+
+    // REG6. Takes a reference to `t`.
+    void measure(traffic& t) noexcept;
+    // For an operation: it has moved so many bytes.
+    void count(direction d, std::size_t bytes) noexcept {
+        if (traffic_ != nullptr) {
+            count_traffic(d, bytes);
+        }
+    }
+    // Whether an operation of that direction waits; it may have been woken by the next moment.
+    [[nodiscard]] bool waits(std::uint32_t generation, direction d) noexcept;
+    // Has the operation that waits, if there is one, ask again whether it may: it gets the objection, or calls and
+    // waits anew. Does nothing when that generation is closed.
+    void reconsider(std::uint32_t generation, direction d) noexcept;
 
     // The reactor: epoll said `events` of generation `generation`. Posts the operations that wait; whether there were
     // any.
@@ -131,6 +150,7 @@ private:
     [[nodiscard]] word& at(direction d) noexcept { return readiness_[static_cast<std::size_t>(d)]; }
     bool deliver_to(direction d, bool is_over) noexcept;
     void wake_closed(word& readiness) noexcept;
+    void count_traffic(direction d, std::size_t bytes) noexcept;
     void drop(std::uint64_t what) noexcept;
 
     registration_home* home_ = nullptr;
@@ -138,10 +158,16 @@ private:
     int fd_ = -1;
     short_read meaning_ = short_read::may_leave_more;
     sharing sharing_ = sharing::none;
+    traffic* traffic_ = nullptr;  // REG6
     sync::atomic<std::uint64_t> state_{is_closed_bit};
     std::array<word, 2> readiness_{};
     sync::mutex watch_mutex_;
     sync::atomic<bool> watched_{false};  // written under the mutex
 };
+
+// Here, where it can be inlined: it is on the way of every byte.
+inline void io_operation::moved(std::size_t bytes) noexcept {
+    descriptor_.entry->count(direction_, bytes);
+}
 
 }  // namespace brigade::detail
