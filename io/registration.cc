@@ -201,10 +201,11 @@ void registration::reconsider(std::uint32_t generation, direction d) noexcept {
     }
     word& readiness = at(d);
     void* seen = readiness.load(std::memory_order_relaxed);  // a guess; the exchange decides
-    // pairs: the release in wait(): the operation is complete, and what its task has done before is visible. REG2.
-    if (is_operation(seen) && readiness.compare_exchange_strong(seen, nullptr, std::memory_order_acquire,
-                                                                std::memory_order_relaxed)) {
-        static_cast<io_operation*>(seen)->wake(objection(d));  // only now: its task stands still
+    if (is_operation(seen) && objection(d)) {
+        // pairs: the release in wait(): the operation is complete, and what its task has done before is visible. REG2.
+        if (readiness.compare_exchange_strong(seen, nullptr, std::memory_order_acquire, std::memory_order_relaxed)) {
+            static_cast<io_operation*>(seen)->wake(objection(d));  // asked again: only now its task stands still
+        }
     }
     release();
 }

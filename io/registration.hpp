@@ -126,8 +126,7 @@ public:
     }
     // Whether an operation of that direction waits; it may have been woken by the next moment.
     [[nodiscard]] bool waits(std::uint32_t generation, direction d) noexcept;
-    // Has the operation that waits, if there is one, ask again whether it may: it gets the objection, or calls and
-    // waits anew. Does nothing when that generation is closed.
+    // Ends the operation that waits, if there is one and it may not. Does nothing when that generation is closed.
     void reconsider(std::uint32_t generation, direction d) noexcept;
 
     // The reactor: epoll said `events` of generation `generation`. Posts the operations that wait; whether there were

@@ -20,7 +20,8 @@ using duration = sync::clock::duration;
 
 duration checked(std::chrono::milliseconds limit) {
     if (limit <= 0ms) {
-        throw std::invalid_argument("brigade: a limit of a server must be positive; brigade::unlimited switches it off");
+        throw std::invalid_argument(
+            "brigade: a limit of a server must be positive; brigade::unlimited switches it off");
     }
     return ticks_of(limit);
 }

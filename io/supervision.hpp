@@ -58,7 +58,8 @@ struct supervision_limits {
 // A connection in its server's list.
 class supervised final : public traffic {
 public:
-    supervised(descriptor_ref socket, std::optional<peer_address> address, sync::clock::duration grace, time_point now) noexcept
+    supervised(descriptor_ref socket, std::optional<peer_address> address, sync::clock::duration grace,
+               time_point now) noexcept
         : socket_(socket), address_(address), looked_at_(now), active_at_(now), message_at_(now) {
         for (account& a : accounts_) {
             a.left = grace;

@@ -1,5 +1,5 @@
-// What is known of a connection that a server watches over: how many bytes its operations have moved, where its messages
-// begin and end, and why it is to end, if it is.
+// What is known of a connection that a server watches over: how many bytes its operations have moved, where its
+// messages begin and end, and why it is to end, if it is.
 //
 // The operations on the connection write, by relaxed stores and without looking at a clock; the server reads now and
 // then (io/supervision.hpp).

@@ -99,8 +99,7 @@ struct server_counters {
 template <std::derived_from<byte_stream> Stream>
 class connection : public Stream {
 public:
-    explicit connection(detail::admitted&& a) noexcept
-        : Stream(std::move(a.socket)), place_(std::move(a.place)) {}
+    explicit connection(detail::admitted&& a) noexcept : Stream(std::move(a.socket)), place_(std::move(a.place)) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection() { this->close(); }  // before it gives back its place
@@ -213,10 +212,9 @@ public:
     template <class Handler>
         requires std::same_as<std::invoke_result_t<Handler&, connection_type&>, task<>>
     server(executor& home, Listener listener, Handler handler, const server_options& options = {})
-        : server_base(home,
-                      std::make_unique<detail::typed_service<Listener, Handler>>(std::move(listener),
-                                                                                 std::move(handler)),
-                      options) {}
+        : server_base(
+              home, std::make_unique<detail::typed_service<Listener, Handler>>(std::move(listener), std::move(handler)),
+              options) {}
     // The same for workers, on their executor; throws std::logic_error elsewhere.
     template <class Handler>
         requires std::same_as<std::invoke_result_t<Handler&, connection_type&>, task<>>

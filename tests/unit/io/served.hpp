@@ -129,8 +129,7 @@ protected:
                                         unhandled.push_back(std::move(e));
                                     },
                                 .clock = &clock}};
-    brigade::tcp_listener listener =
-        brigade::tcp_listener::bind(executor, brigade::endpoint::loopback_v4(0)).value();
+    brigade::tcp_listener listener = brigade::tcp_listener::bind(executor, brigade::endpoint::loopback_v4(0)).value();
     brigade::endpoint address = listener.local_endpoint().value();
     reporting_echo echo{report};
 };

@@ -127,8 +127,9 @@ TEST_F(server_time, a_message_can_be_given_another_deadline) {
         executor, std::move(listener),
         [this](tcp_connection& client) -> task<> {
             client.set_message_deadline(100s);
-            auto first = test::echo_lines(report, client);
-            report.end(co_await std::move(first));
+            auto serving = test::echo_lines(report, client);
+            const std::error_code why = co_await std::move(serving);
+            report.end(why);
         },
         only_message);
     const blocking_socket client = blocking_socket::connect(address);
@@ -314,14 +315,12 @@ TEST_F(server_time, a_server_without_connections_sleeps) {
 TEST_F(server_time, limits_that_are_not_positive_are_refused) {
     for (const server_options& wrong :
          std::vector<server_options>{{.idle_deadline = 0s}, {.message_deadline = -1s}, {.rate_grace = 0s}}) {
-        EXPECT_EQ(test::message_of_call<std::invalid_argument>([&] {
-                      const tcp_server server(executor, brigade::tcp_listener(), echo, wrong);
-                  }),
+        EXPECT_EQ(test::message_of_call<std::invalid_argument>(
+                      [&] { const tcp_server server(executor, brigade::tcp_listener(), echo, wrong); }),
                   "brigade: a limit of a server must be positive; brigade::unlimited switches it off");
     }
-    EXPECT_EQ(test::message_of_call<std::invalid_argument>([&] {
-                  const tcp_server server(executor, brigade::tcp_listener(), echo, {.max_connections = 0});
-              }),
+    EXPECT_EQ(test::message_of_call<std::invalid_argument>(
+                  [&] { const tcp_server server(executor, brigade::tcp_listener(), echo, {.max_connections = 0}); }),
               "brigade: a server that takes no connections");
 }
 
