@@ -1,6 +1,5 @@
 #include "io/server_core.hpp"
 
-#include <bit>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -120,7 +119,7 @@ admission server_core::admit(const descriptor& socket, const std::optional<peer_
 
 // By its address: memory that is given out again and again is spread by more than its lowest bits.
 server_core::shard& server_core::shard_of(const supervised& connection) noexcept {
-    const auto number = std::bit_cast<std::uintptr_t>(&connection) / sync::cache_line;
+    const auto number = reinterpret_cast<std::uintptr_t>(&connection) / sync::cache_line;
     return shards_[(number ^ number >> 8) % shards_.size()];
 }
 

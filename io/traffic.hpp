@@ -72,8 +72,8 @@ public:
     // TRF2. `next_has_begun`: bytes of it were read already.
     void message_done(bool next_has_begun) noexcept {
         const std::uint64_t between = (message_.load(std::memory_order_relaxed) | 1) + 1;
-        message_.store(between, std::memory_order_release);  // pairs: seen_message()
-        deadline_.store(0, std::memory_order_release);       // pairs: seen_message(). TRF3.
+        message_.store(between, std::memory_order_relaxed);
+        deadline_.store(0, std::memory_order_release);  // pairs: seen_message(). TRF3.
         if (next_has_begun) {
             message_.store(between + 1, std::memory_order_release);  // pairs: seen_message(). TRF3.
         }
@@ -82,13 +82,13 @@ public:
         deadline_.store(t.time_since_epoch().count(), std::memory_order_relaxed);  // soon enough
     }
     [[nodiscard]] message seen_message() const noexcept {
-        const std::uint64_t number = message_.load(std::memory_order_acquire);  // pairs: add(), message_done()
-        const auto deadline = deadline_.load(std::memory_order_acquire);        // pairs: message_done()
-        const std::uint64_t later = message_.load(std::memory_order_relaxed);   // TRF3
-        if (later != number) {
-            return {.number = later};
+        for (;;) {
+            const std::uint64_t number = message_.load(std::memory_order_acquire);  // pairs: add(), message_done()
+            const auto deadline = deadline_.load(std::memory_order_acquire);        // pairs: message_done()
+            if (message_.load(std::memory_order_relaxed) == number) {               // TRF3
+                return {.number = number, .deadline = time_point(duration(deadline))};
+            }
         }
-        return {.number = number, .deadline = time_point(time_point::duration(deadline))};
     }
 
     // TRF4. Whether this is the first but for `draining`, which any other replaces.

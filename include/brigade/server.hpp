@@ -99,7 +99,7 @@ struct server_counters {
 template <std::derived_from<byte_stream> Stream>
 class connection : public Stream {
 public:
-    explicit connection(detail::admitted&& a) noexcept : Stream(std::move(a.socket)), place_(std::move(a.place)) {}
+    explicit connection(detail::admitted a) noexcept : Stream(std::move(a.socket)), place_(std::move(a.place)) {}
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection() { this->close(); }  // before it gives back its place
