@@ -14,7 +14,8 @@
 //                   `max_connections_per_address` are taken; further ones are closed at once. Behind a proxy all come
 //                   from its address.
 //   idle            A read or write waits, and for `idle_deadline` not a byte has come or gone.
-//   message         A message has not ended `message_deadline` after its first byte.
+//   message         A message has not ended `message_deadline` after its first byte. It is there to bound the whole, so
+//                   the handler's own time counts.
 //   rate            While a message is under way, a peer is to send `minimum_rate` bytes in each second in which a
 //                   read waits, and to take as many in each second in which a write waits. It is forgiven what is
 //                   missing for `rate_grace` altogether; what is more than asked for makes up for it.
@@ -27,7 +28,7 @@
 // A connection that a limit strikes is not closed: from then on reads and writes that would have to wait give
 // std::errc::timed_out, or errc::too_slow for the rate, also the one that waits at the moment. Nothing that was read is
 // lost, and a handler may send a last word if the system takes it at once. The connection closes when the handler ends.
-// A handler that waits for something else than its peer is left alone.
+// While a handler waits for something else than its peer, the peer is blamed for nothing else.
 //
 // Limits are cheap because nobody looks at a clock for them: operations count their bytes, and the server looks over
 // its connections now and then, in an eighth of the shortest limit, but not more often than once a second unless that
@@ -198,7 +199,7 @@ private:
 
 }  // namespace detail
 
-// Serves from its construction until drain() or its destruction. `Listener` is tcp_listener or unix_listener. What can
+// Serves from its construction until drain() or its destruction, which come before the end of the executor. `Listener` is tcp_listener or unix_listener. What can
 // not be accepted is what tcp_listener::accept() says; if the listener itself fails, unhandled_exception gets a
 // std::system_error, and the connections go on.
 template <class Listener>
