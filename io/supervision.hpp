@@ -6,7 +6,7 @@
 //
 // What a peer takes shows late in what the system accepts from a writer: its send buffer holds up to megabytes, and has
 // to become a third empty first. So while a write waits, the system is asked how much it still has to send (SIOCOUTQ),
-// a call for each such connection and look.
+// a call for each such connection and look. What the peer's own system keeps for a reader that is slow nobody sees.
 //
 // A peer is blamed only for time in which an operation waits for it: at both looks, for the rate. A handler that
 // computes, or waits for a database, costs its peer nothing. The message's deadline alone goes on meanwhile, as it is

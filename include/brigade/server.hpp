@@ -199,9 +199,9 @@ private:
 
 }  // namespace detail
 
-// Serves from its construction until drain() or its destruction, which come before the end of the executor. `Listener` is tcp_listener or unix_listener. What can
-// not be accepted is what tcp_listener::accept() says; if the listener itself fails, unhandled_exception gets a
-// std::system_error, and the connections go on.
+// Serves from its construction until drain() or its destruction, which come before the end of the executor. `Listener`
+// is tcp_listener or unix_listener, which does without descriptors for a while as its accept() does. If the listener
+// itself fails, unhandled_exception gets a std::system_error, and the connections go on.
 template <class Listener>
 class server : public detail::server_base {
 public:
