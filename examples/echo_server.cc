@@ -9,9 +9,7 @@
 
 // [echo_server]
 #include <array>
-#include <atomic>
 #include <chrono>
-#include <functional>
 #include <span>
 #include <utility>
 
@@ -19,23 +17,12 @@
 
 using namespace std::chrono_literals;
 
-std::atomic<int> open_connections{0};
-brigade::auto_reset_event one_has_ended;
-
-struct end_of_connection {
-    ~end_of_connection() {
-        --open_connections;
-        one_has_ended.set();
-    }
-};
-
-brigade::task<> serve(brigade::tcp_stream client) {
-    const end_of_connection counted;
+brigade::task<> echo(brigade::tcp_connection& client) {
     std::array<std::byte, 4096> buffer;
     for (;;) {
         const auto received = co_await client.read_some(buffer);
         if (!received || *received == 0) {
-            co_return;  // the connection broke, or the client has finished
+            co_return;  // the connection broke, the client has finished, or it was silent for too long
         }
         const auto sent = co_await client.write_all(std::span(buffer).first(*received));
         if (!sent) {
@@ -43,35 +30,7 @@ brigade::task<> serve(brigade::tcp_stream client) {
         }
     }
 }
-
-brigade::task<> accept_from(brigade::tcp_listener& listener) {
-    for (;;) {
-        auto client = co_await listener.accept();
-        if (!client) {
-            co_return;  // closed: where descriptors run out, accept() waits until there are some
-        }
-        ++open_connections;
-        brigade::spawn(serve, std::move(*client)).detach();
-    }
-}
 // [/echo_server]
-
-// [echo_server_drain]
-// Serves until SIGTERM or Ctrl-C. Then nobody is let in any more, and those who are there may finish.
-brigade::task<> serve_until_told(brigade::tcp_listener& listener, brigade::signal_set& told) {
-    auto accepting = brigade::spawn(accept_from, std::ref(listener));
-    const auto signal = co_await told.next();
-    if (!signal) {
-        co_return;
-    }
-    told.close();      // a second Ctrl-C does not wait for anybody
-    listener.close();  // ends accept_from()
-    co_await accepting;
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
-    while (open_connections > 0 && co_await brigade::with_deadline(deadline, one_has_ended)) {
-    }
-}
-// [/echo_server_drain]
 
 int main(int argc, char** argv) {
     const char* const text = argc > 1 ? argv[1] : "127.0.0.1:7777";
@@ -90,8 +49,12 @@ int main(int argc, char** argv) {
     brigade::signal_set told(executor, {SIGINT, SIGTERM});  // from here on, neither kills the process
     std::printf("listening on %s\n", listener->local_endpoint()->to_string().c_str());
     std::fflush(stdout);
-    executor.block_on(serve_until_told, std::ref(*listener), std::ref(told));
-    executor.shutdown(1s);  // asks the connections that are left to stop
-    return EXIT_SUCCESS;
+    // An echo has no messages: a connection is one, as long and as slow as it likes. The other limits are on.
+    brigade::server server(executor, std::move(*listener), echo,
+                           {.message_deadline = brigade::unlimited, .minimum_rate = 0});
+    const auto signal = executor.block_on(told.next());
+    told.close();                          // a second Ctrl-C does not wait for anybody
+    executor.block_on(server.drain(10s));  // nobody is let in any more, and those who are there may finish
+    return signal ? EXIT_SUCCESS : EXIT_FAILURE;
     // [/echo_server_main]
 }

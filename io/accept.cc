@@ -95,12 +95,16 @@ void descriptor_shortage::turn_away(int listener) noexcept {
     }
 }
 
-task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, short_read meaning) {
+task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, short_read meaning,
+                                                             sockaddr_storage* peer) {
     executor& home = executor::current();
     bool has_paused = false;  // and no descriptor of this executor was closed meanwhile
     for (std::chrono::milliseconds pause = first_pause;;) {
-        calling next(listener, direction::read,
-                     [](int fd) { return ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+        calling next(listener, direction::read, [peer](int fd) {
+            socklen_t size = sizeof(*peer);
+            return ::accept4(fd, reinterpret_cast<sockaddr*>(peer), peer != nullptr ? &size : nullptr,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+        });
         const std::expected<std::size_t, std::error_code> fd = co_await next;
         if (fd) {
             co_return descriptor(home, static_cast<int>(*fd), meaning);

@@ -11,6 +11,8 @@
 #include <expected>
 #include <system_error>
 
+#include <sys/socket.h>
+
 #include <brigade/auto_reset_event.hpp>
 #include <brigade/detail/descriptor.hpp>
 #include <brigade/detail/sync.hpp>
@@ -47,6 +49,8 @@ private:
 };
 
 // The next connection at a listening socket. What accept(2) says of a connection that is gone already is passed over.
-[[nodiscard]] task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, short_read meaning);
+// `peer`, if given, gets the address that it comes from.
+[[nodiscard]] task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, short_read meaning,
+                                                                           sockaddr_storage* peer = nullptr);
 
 }  // namespace brigade::detail

@@ -63,7 +63,11 @@ io_operation::outcome write_some_operation::call(int fd) noexcept {
         return end_with(0);
     }
     const ssize_t written = ::write(fd, bytes_.data(), bytes_.size());
-    return written < 0 ? fail() : end_with(static_cast<std::size_t>(written));
+    if (written < 0) {
+        return fail();
+    }
+    moved(static_cast<std::size_t>(written));
+    return end_with(static_cast<std::size_t>(written));
 }
 
 io_operation::outcome read_exactly_operation::call(int fd) noexcept {
@@ -77,6 +81,7 @@ io_operation::outcome read_exactly_operation::call(int fd) noexcept {
     if (got == 0) {
         return end_with(closed() ? errc::closed : errc::end_of_stream);
     }
+    moved(static_cast<std::size_t>(got));
     rest_ = rest_.subspan(static_cast<std::size_t>(got));
     return rest_.empty() ? end_with(0) : outcome::progress_and_empty;
 }
@@ -96,6 +101,7 @@ io_operation::outcome write_all_operation::call(int fd) noexcept {
     if (written < 0) {
         return fail();
     }
+    moved(static_cast<std::size_t>(written));
     rest_ = rest_.subspan(static_cast<std::size_t>(written));
     return rest_.empty() ? end_with(0) : outcome::progress;
 }
@@ -118,6 +124,7 @@ io_operation::outcome write_all_vectored_operation::call(int fd) noexcept {
     if (written < 0) {
         return fail();
     }
+    moved(static_cast<std::size_t>(written));
     written_ += static_cast<std::size_t>(written);
     written_of_first_ += static_cast<std::size_t>(written);
     while (!rest_.empty() && written_of_first_ >= rest_.front().size()) {

@@ -11,6 +11,8 @@
 
 #include <brigade/errc.hpp>
 
+#include "io/registration.hpp"
+
 namespace brigade::detail {
 
 namespace {
@@ -45,7 +47,11 @@ io_operation::outcome send_with_descriptors_operation::call(int fd) noexcept {
         std::memcpy(CMSG_DATA(header), descriptors_.data(), descriptors_.size_bytes());
     }
     const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
-    return sent < 0 ? fail() : end_with(static_cast<std::size_t>(sent));
+    if (sent < 0) {
+        return fail();
+    }
+    moved(static_cast<std::size_t>(sent));
+    return end_with(static_cast<std::size_t>(sent));
 }
 
 io_operation::outcome receive_with_descriptors_operation::call(int fd) noexcept {
@@ -79,6 +85,7 @@ io_operation::outcome receive_with_descriptors_operation::call(int fd) noexcept 
         }
     }
     got_.size = static_cast<std::size_t>(got);
+    moved(got_.size);
     const auto flags = static_cast<unsigned>(message.msg_flags);
     got_.truncated = (flags & MSG_TRUNC) != 0;
     got_.descriptors_lost = (flags & MSG_CTRUNC) != 0;

@@ -19,6 +19,10 @@ public:
                 return "the stream has ended too early";
             case errc::not_pollable:
                 return "it can not be watched: a regular file, a directory or the like";
+            case errc::draining:
+                return "the server is ending, and takes no further message";
+            case errc::too_slow:
+                return "the peer is slower than the server allows";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -50,6 +50,7 @@ io_operation::outcome io_operation::end_read(std::ptrdiff_t got, std::size_t ask
         return end_with(errc::closed);  // the end that close() made, not the peer's
     }
     const auto count = static_cast<std::size_t>(got);
+    moved(count);
     return end_with(count, count != 0 && count < asked ? outcome::over_and_empty : outcome::over);
 }
 
@@ -163,11 +164,13 @@ io_operation::step io_operation::call_or_wait() noexcept {
 
 io_operation::step io_operation::wait() noexcept {
     registration& entry = *descriptor_.entry;
-    if (!entry.is_watched()) {
-        if (const std::error_code error = entry.watch()) {
-            end_with(error);
-            return step::over;
-        }
+    std::error_code error = entry.objection(direction_);
+    if (!error && !entry.is_watched()) {
+        error = entry.watch();
+    }
+    if (error) {
+        end_with(error);
+        return step::over;
     }
     scheduler_ = current_scheduler();
     let_go_.store(false, std::memory_order_relaxed);  // nobody else knows this yet

@@ -1,10 +1,13 @@
 #include "io/registration.hpp"
 
+#include <utility>
+
 #include <brigade/errc.hpp>
 
 #include <sys/epoll.h>
 
 #include "io/system_call.hpp"
+#include "io/traffic.hpp"
 
 namespace brigade::detail {
 
@@ -44,6 +47,9 @@ bool registration::retain(std::uint32_t generation) noexcept {
 void registration::end_of_last(std::uint64_t state) noexcept {
     close_fd(fd_);
     fd_ = -1;
+    if (traffic* const measured = std::exchange(traffic_, nullptr)) {
+        measured->release();
+    }
     state_.store((generation_of(state) + 1) << 32 | is_closed_bit, std::memory_order_relaxed);  // REG4
     home_->give_back(*this);
 }
@@ -106,6 +112,39 @@ bool registration::withdraw(direction d, io_operation& o) noexcept {
     std::uintptr_t seen = address_of(o);
     // pairs: the release in wait(): the operation is complete, also for the worker that resumes it. REG2.
     return at(d).compare_exchange_strong(seen, quiet, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
+void registration::measure(traffic& t) noexcept {
+    t.retain();
+    traffic_ = &t;
+}
+
+void registration::count_traffic(direction d, std::size_t bytes) noexcept {
+    traffic_->add(d, bytes);
+}
+
+std::error_code registration::objection(direction d) const noexcept {
+    return traffic_ != nullptr ? traffic_->objection(d) : std::error_code();
+}
+
+bool registration::waits(std::uint32_t generation, direction d) noexcept {
+    return is_open(state_.load(std::memory_order_relaxed), generation) &&
+           is_operation(at(d).load(std::memory_order_relaxed));
+}
+
+void registration::reconsider(std::uint32_t generation, direction d) noexcept {
+    if (!retain(generation)) {
+        return;
+    }
+    word& readiness = at(d);
+    std::uintptr_t seen = readiness.load(std::memory_order_relaxed);  // a guess; the exchange decides
+    if (is_operation(seen) && objection(d)) {
+        // pairs: the release in wait(): the operation is complete, and what its task has done before is visible. REG2.
+        if (readiness.compare_exchange_strong(seen, quiet, std::memory_order_acquire, std::memory_order_relaxed)) {
+            operation_at(seen).wake(objection(d));  // asked again: only now its task stands still
+        }
+    }
+    release();
 }
 
 bool registration::deliver(std::uint32_t events, std::uint32_t generation) noexcept {

@@ -36,6 +36,8 @@
 //         dropped. If the generation changes under the poller's hands, the next fd gets an event too many: its
 //         operation calls once for nothing.
 //   REG5  At most one operation for each direction at a time. A second one is refused (errc::busy).
+//   REG6  A server's connection has a traffic, set before anybody else knows the fd, and until the fd is closed. The
+//         operations count what they move there, and ask it before they wait.
 //
 // A read from a TCP connection or a pipe that got less than it asked for has emptied it, unless it stopped at urgent
 // data, whose event makes the word `over`. Else the word stays quiet, and the next read waits without a call, unless an
@@ -58,6 +60,7 @@
 namespace brigade::detail {
 
 class registration;
+class traffic;
 
 // What a registration asks of its reactor.
 class registration_home {
@@ -112,6 +115,8 @@ public:
     // A call has said EAGAIN, or try_now() was false.
     enum class arrival : std::uint8_t { waits, calls_again, calls_after_the_end, closed };
     [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone
+    // REG6: why it must not wait; no error when it may.
+    [[nodiscard]] std::error_code objection(direction d) const noexcept;
     // Takes it out; false when others have.
     [[nodiscard]] bool withdraw(direction d, io_operation& o) noexcept;
     // Whether the fd is in epoll. Relaxed: who comes to wait before it is hears of what is there by then, as it is put
@@ -127,6 +132,19 @@ public:
             sync::prefetch_suspended(reinterpret_cast<void*>(at(direction::read).load(std::memory_order_relaxed)));
         }
     }
+    // REG6. Takes a reference to `t`.
+    void measure(traffic& t) noexcept;
+    // For an operation: it has moved so many bytes.
+    void count(direction d, std::size_t bytes) noexcept {
+        if (traffic_ != nullptr) {
+            count_traffic(d, bytes);
+        }
+    }
+    // Whether an operation of that direction waits; it may have been woken by the next moment.
+    [[nodiscard]] bool waits(std::uint32_t generation, direction d) noexcept;
+    // Ends the operation that waits, if there is one and it may not. Does nothing when that generation is closed.
+    void reconsider(std::uint32_t generation, direction d) noexcept;
+
     // The reactor: epoll said `events` of generation `generation`. Posts the operations that wait; whether there were
     // any.
     bool deliver(std::uint32_t events, std::uint32_t generation) noexcept;
@@ -159,6 +177,7 @@ private:
     [[nodiscard]] word& at(direction d) noexcept { return readiness_[static_cast<std::size_t>(d)]; }
     [[nodiscard]] bool deliver_to(direction d, std::uintptr_t news) noexcept;
     void wake_closed(word& readiness) noexcept;
+    void count_traffic(direction d, std::size_t bytes) noexcept;
     void drop(std::uint64_t what) noexcept;
     void end_of_last(std::uint64_t state) noexcept;
 
@@ -167,6 +186,7 @@ private:
     int fd_ = -1;
     short_read meaning_ = short_read::may_leave_more;
     sharing sharing_ = sharing::none;
+    traffic* traffic_ = nullptr;  // REG6
     sync::atomic<std::uint64_t> state_{is_closed_bit};
     std::array<word, 2> readiness_{};
     sync::spinlock watch_lock_;          // held over epoll_ctl(), but hardly ever by two
@@ -236,6 +256,11 @@ inline registration::arrival registration::wait(direction d, io_operation& o) no
             return arrival::waits;
         }
     }
+}
+
+// Here, where it can be inlined: it is on the way of every byte.
+inline void io_operation::moved(std::size_t bytes) noexcept {
+    descriptor_.entry->count(direction_, bytes);
 }
 
 }  // namespace brigade::detail

@@ -52,20 +52,23 @@ io_operation::outcome splice_operation::call(int fd) noexcept {
     if (admitted != registration::admission::granted) {
         return end_with(registration::error_of(admitted));
     }
+    const std::size_t before = rest_;
     const outcome came = move(fd, to_.entry->fd());
+    moved(before - rest_);
+    to_.entry->count(direction::write, before - rest_);
     to_.entry->end(direction::write);
     return came;
 }
 
 io_operation::outcome splice_operation::move(int from, int to) noexcept {
-    const ssize_t moved =
+    const ssize_t gone =
         ::splice(from, nullptr, to, nullptr, std::min(rest_, most_at_once), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    if (moved > 0) {
-        rest_ -= static_cast<std::size_t>(moved);
+    if (gone > 0) {
+        rest_ -= static_cast<std::size_t>(gone);
         refused_in_a_row_ = 0;
         return rest_ == 0 ? end_with(finished) : outcome::progress;
     }
-    if (moved == 0) {
+    if (gone == 0) {
         return closed() ? end_with(errc::closed) : end_with(finished);
     }
     if (errno != EAGAIN) {
@@ -108,6 +111,7 @@ io_operation::outcome send_file_operation::call(int fd) noexcept {
     if (sent == 0) {
         return end_with(errc::end_of_stream);
     }
+    moved(static_cast<std::size_t>(sent));
     rest_ -= static_cast<std::size_t>(sent);
     return rest_ == 0 ? end_with(0) : outcome::progress;
 }

@@ -32,6 +32,7 @@
 #include <brigade/process.hpp>
 #include <brigade/resolve.hpp>
 #include <brigade/schedule_on.hpp>
+#include <brigade/server.hpp>
 #include <brigade/signal.hpp>
 #include <brigade/sleep.hpp>
 #include <brigade/stdio.hpp>

@@ -11,6 +11,8 @@ enum class errc {
     busy,           // another task is already in an operation of the same direction on it
     end_of_stream,  // the stream, or a file, has ended before all bytes came that were asked for
     not_pollable,   // the system can not watch it: a regular file, for example
+    draining,       // a server ends, and takes no further message from this connection
+    too_slow,       // a peer has sent or taken fewer bytes a second than a server asks for
 };
 
 [[nodiscard]] const std::error_category& error_category() noexcept;

@@ -20,6 +20,10 @@ namespace brigade {
 
 class executor;
 
+namespace detail {
+struct listener_access;
+}
+
 // When a connection that is silent is to be probed, and given up (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT).
 struct tcp_keep_alive {
     std::chrono::seconds idle{60};      // before the first probe
@@ -93,6 +97,7 @@ public:
     [[nodiscard]] int native_handle() const noexcept { return descriptor_.fd(); }
 
 private:
+    friend struct detail::listener_access;
     explicit tcp_listener(detail::descriptor d) noexcept : descriptor_(std::move(d)) {}
 
     detail::descriptor descriptor_;

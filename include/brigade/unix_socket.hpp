@@ -50,6 +50,8 @@ struct received_with_descriptors {
 
 namespace detail {
 
+struct listener_access;
+
 extern template class receive_from_operation<unix_endpoint>;
 extern template class receive_many_operation<unix_endpoint>;
 
@@ -179,6 +181,7 @@ private:
         ino_t inode;
     };
 
+    friend struct detail::listener_access;
     explicit unix_listener(detail::descriptor d) noexcept : descriptor_(std::move(d)) {}
     void remove_file() const noexcept;
 

@@ -25,7 +25,7 @@ CORE = ("executor/", "io/", "include/brigade/")
 # Not built for exploration: they talk to the system, or belong to the I/O side.
 NOT_EXPLORED = {"executor/sync.cc", "executor/threads.cc", "include/brigade/detail/sync.hpp",
                 "include/brigade/with_timeout.hpp", "io/accept.cc", "io/accept.hpp", "io/registration_table.hpp",
-                "io/system_call.cc"}
+                "io/server.cc", "io/server_core.cc", "io/server_core.hpp", "io/system_call.cc"}
 ATOMIC_OPERATION = re.compile(
     r"\.(?:load|store|exchange|compare_exchange_(?:weak|strong)|fetch_(?:add|sub|and|or|xor))\s*\(|"
     r"\basymmetric_fence_(?:light|heavy)\s*\(")

@@ -82,6 +82,8 @@ protected:
     outcome fail() noexcept;
     // For call(): a read of `asked` bytes, at least one, has given `got`.
     outcome end_read(std::ptrdiff_t got, std::size_t asked) noexcept;
+    // For call(): so many bytes have gone between the descriptor and the caller's buffers. end_read() says so itself.
+    void moved(std::size_t bytes) noexcept;
     // Whether close() has come. Then the end of the connection is close()'s own doing (REG3).
     [[nodiscard]] bool closed() const noexcept;
 
