@@ -9,6 +9,7 @@
 #include <brigade/errc.hpp>
 
 #include "io/registration.hpp"
+#include "io/system_call.hpp"
 
 namespace brigade::detail {
 
@@ -68,6 +69,10 @@ io_operation::outcome write_some_operation::call(int fd) noexcept {
     }
     moved(static_cast<std::size_t>(written));
     return end_with(static_cast<std::size_t>(written));
+}
+
+io_operation::outcome readable_operation::call(int /*fd*/) noexcept {
+    return end_with(0);  // the readiness stays as it was, for who reads then
 }
 
 io_operation::outcome read_exactly_operation::call(int fd) noexcept {
@@ -141,4 +146,53 @@ std::expected<void, std::error_code> write_all_vectored_operation::await_resume(
     return result_without_value();
 }
 
+namespace {
+
+std::expected<std::size_t, std::error_code> read_now(registration& entry, mutable_bytes buffer) noexcept {
+    const registration::arrival arrived = entry.take_readiness(direction::read);
+    if (arrived == registration::arrival::waits) {
+        return std::unexpected(std::make_error_code(std::errc::operation_would_block));
+    }
+    const ssize_t got = retried([&] { return ::read(entry.fd(), buffer.data(), buffer.size()); });
+    const std::error_code error = got == -1 ? last_error() : std::error_code();
+    if (entry.is_closed()) {
+        return std::unexpected(make_error_code(errc::closed));
+    }
+    if (error) {
+        return std::unexpected(error);
+    }
+    const auto count = static_cast<std::size_t>(got);
+    if (arrived == registration::arrival::calls_after_the_end) {
+        entry.stays_over(direction::read);
+    } else if (count == 0 || count == buffer.size() || !entry.short_read_empties()) {
+        entry.stays_ready(direction::read);
+    }
+    entry.count(direction::read, count);
+    return count;
+}
+
+}  // namespace
+
 }  // namespace brigade::detail
+
+namespace brigade {
+
+std::expected<std::size_t, std::error_code> byte_stream::try_read_some(mutable_bytes buffer) noexcept {
+    using detail::registration;
+    const detail::descriptor_ref d = descriptor_.ref();
+    if (d.entry == nullptr) {
+        return std::unexpected(make_error_code(errc::closed));
+    }
+    const registration::admission admitted = d.entry->begin(d.generation, detail::direction::read);
+    if (admitted != registration::admission::granted) {
+        return std::unexpected(registration::error_of(admitted));
+    }
+    std::expected<std::size_t, std::error_code> got = 0;
+    if (!buffer.empty()) {
+        got = detail::read_now(*d.entry, buffer);
+    }
+    d.entry->end(detail::direction::read);
+    return got;
+}
+
+}  // namespace brigade

@@ -115,6 +115,8 @@ public:
     // A call has said EAGAIN, or try_now() was false.
     enum class arrival : std::uint8_t { waits, calls_again, calls_after_the_end, closed };
     [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone
+    // As wait(), for a call that is made only if it is worth a try: `waits` says that it is not.
+    [[nodiscard]] arrival take_readiness(direction d) noexcept;
     // REG6: why it must not wait; no error when it may.
     [[nodiscard]] std::error_code objection(direction d) const noexcept;
     // Takes it out; false when others have.
@@ -235,24 +237,28 @@ inline void registration::stays_ready(direction d) noexcept {
     }
 }
 
-inline registration::arrival registration::wait(direction d, io_operation& o) noexcept {
+inline registration::arrival registration::take_readiness(direction d) noexcept {
     word& readiness = at(d);
-    std::uintptr_t seen = readiness.load(std::memory_order_relaxed);  // a guess; the exchanges decide
+    std::uintptr_t seen = readiness.load(std::memory_order_relaxed);  // a guess; the exchange decides
+    while (seen == ready || seen == over) {
+        const arrival next = seen == over ? arrival::calls_after_the_end : arrival::calls_again;
+        // REG1. pairs: the release in deliver_to(): the next call comes after the event.
+        if (readiness.compare_exchange_weak(seen, quiet, std::memory_order_acquire, std::memory_order_relaxed)) {
+            return next;
+        }
+    }
+    return seen == closed ? arrival::closed : arrival::waits;
+}
+
+inline registration::arrival registration::wait(direction d, io_operation& o) noexcept {
     for (;;) {
-        if (seen == closed) {
-            return arrival::closed;
+        const arrival arrived = take_readiness(d);
+        if (arrived != arrival::waits) {
+            return arrived;
         }
-        if (seen == ready || seen == over) {
-            const arrival next = seen == over ? arrival::calls_after_the_end : arrival::calls_again;
-            // REG1. pairs: the release in deliver_to(): the next call comes after the event.
-            if (readiness.compare_exchange_weak(seen, quiet, std::memory_order_acquire, std::memory_order_relaxed)) {
-                return next;
-            }
-            continue;
-        }
+        std::uintptr_t seen = quiet;
         // pairs: who takes it out, in deliver_to(), wake_closed() and withdraw()
-        if (readiness.compare_exchange_weak(seen, address_of(o), std::memory_order_release,
-                                            std::memory_order_relaxed)) {
+        if (at(d).compare_exchange_weak(seen, address_of(o), std::memory_order_release, std::memory_order_relaxed)) {
             return arrival::waits;
         }
     }

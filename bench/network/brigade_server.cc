@@ -16,21 +16,39 @@ namespace {
 using namespace network;
 using namespace std::chrono_literals;
 
+// Answers what is there. Whether the connection goes on. The buffer is in the frame, so a silent connection has none.
 template <std::size_t Size>
-brigade::task<> serve(brigade::tcp_stream peer, const server_options& options) {
-    responder answers(options);
+brigade::task<bool> answer_what_is_there(brigade::tcp_stream& peer, responder& answers) {
     std::array<char, Size> buffer;
     for (;;) {
-        const auto received = co_await peer.read_some(std::as_writable_bytes(std::span(buffer)));
+        const auto received = peer.try_read_some(std::as_writable_bytes(std::span(buffer)));
         if (!received) {
-            co_return;
+            co_return received.error() == std::errc::operation_would_block;
         }
         const std::span<const char> reply =
             *received == 0 ? answers.end() : answers.answer(std::span(buffer).first(*received));
-        if (!reply.empty() && !co_await peer.write_all(std::as_bytes(reply))) {
-            co_return;
+        if (!reply.empty()) {
+            const auto sent = co_await peer.write_all(std::as_bytes(reply));
+            if (!sent) {
+                co_return false;
+            }
         }
         if (*received == 0) {
+            co_return false;
+        }
+    }
+}
+
+template <std::size_t Size>
+brigade::task<> serve(brigade::tcp_stream peer, const server_options& options) {
+    responder answers(options);
+    for (;;) {
+        const auto there_is_some = co_await peer.readable();
+        if (!there_is_some) {
+            co_return;
+        }
+        const bool goes_on = co_await answer_what_is_there<Size>(peer, answers);
+        if (!goes_on) {
             co_return;
         }
     }

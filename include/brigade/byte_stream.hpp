@@ -63,6 +63,16 @@ private:
     const const_bytes bytes_;
 };
 
+// No system call: waits until an event says that one is worth a try.
+class readable_operation final : public io_operation {
+public:
+    explicit readable_operation(descriptor_ref d) noexcept : io_operation(d, direction::read) {}
+    [[nodiscard]] std::expected<void, std::error_code> await_resume() const noexcept { return result_without_value(); }
+
+private:
+    outcome call(int fd) noexcept override;
+};
+
 // System calls until all is done.
 class read_exactly_operation final : public io_operation {
 public:
@@ -124,6 +134,14 @@ public:
                                                               std::size_t* done = nullptr) noexcept {
         return {descriptor_.ref(), buffer, done};
     }
+
+    // For a connection that may be silent for long, and needs no buffer meanwhile: readable() waits until there may be
+    // something to read, or the end; then try_read_some() reads it without waiting, as read_some() does, or gives
+    // std::errc::operation_would_block, and readable() is to be awaited again.
+    [[nodiscard]] detail::readable_operation readable() noexcept {
+        return detail::readable_operation(descriptor_.ref());
+    }
+    [[nodiscard]] std::expected<std::size_t, std::error_code> try_read_some(mutable_bytes buffer) noexcept;
 
     // Writes as much as the system takes at once, at least one byte unless there is none.
     [[nodiscard]] detail::write_some_operation write_some(const_bytes bytes) noexcept {

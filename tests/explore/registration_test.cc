@@ -48,6 +48,56 @@ MODEL_WITH(registration_model, the_end_comes_together_with_more_bytes_than_a_rea
     require(task.wait() == 0U && task.bytes() == 3, "the end is seen after a full read and a short one");
 }
 
+// Waits until a call is worth a try, and makes it, as byte_stream::try_read_some() does.
+class modelled_readable final : public brigade::detail::io_operation {
+public:
+    explicit modelled_readable(modelled_pipe& pipe) : io_operation(pipe.ref(), direction::read) {}
+    [[nodiscard]] bool await_resume() const { return result().has_value(); }
+
+private:
+    outcome call(int /*fd*/) noexcept override { return end_with(0); }
+};
+
+stray read_by_trying(modelled_pipe& pipe, std::size_t all, event& done) {
+    std::size_t bytes = 0;
+    for (bool ended = false; !ended;) {
+        modelled_readable operation(pipe);
+        require(co_await operation, "it is open");
+        const registration::arrival arrived = pipe.slot().take_readiness(direction::read);
+        if (arrived == registration::arrival::waits) {
+            continue;
+        }
+        const std::optional<std::size_t> got = pipe.read(2);
+        if (!got) {
+            continue;
+        }
+        bytes += *got;
+        ended = *got == 0;
+        if (arrived == registration::arrival::calls_after_the_end) {
+            pipe.slot().stays_over(direction::read);
+        } else if (*got != 1) {
+            pipe.slot().stays_ready(direction::read);
+        }
+    }
+    require(bytes == all, "REG1");
+    done.happen();
+}
+
+MODEL_WITH(registration_model, who_waits_until_a_call_is_worth_a_try_misses_nothing, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    event done;
+    {
+        const model_thread poller([&] { pipe.poll(); });
+        workers w(1);
+        w.post(read_by_trying(pipe, 3, done).handle);
+        pipe.send(1);
+        pipe.send(2, true);
+        done.wait();
+        pipe.leave();
+    }
+    pipe.close();
+}
+
 MODEL_WITH(registration_model, the_end_comes_after_a_byte, orders_only(2, 6'000)) {
     modelled_pipe pipe;
     reading task(pipe, 2);

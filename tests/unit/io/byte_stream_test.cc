@@ -52,6 +52,66 @@ std::vector<Span> in_pieces(Span bytes, std::size_t longest, unsigned seed) {
     return pieces;
 }
 
+TEST(byte_stream, try_read_some_gives_what_is_there_and_readable_waits_for_more) {
+    on_workers(2, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        std::string text(4, '\0');
+        for (const std::string sent : {"ab", "cdef", "ghijk"}) {  // less than there is room for, as much, and more
+            EXPECT_EQ(error_of(ends.near.try_read_some(test::room_in(text))), std::errc::operation_would_block);
+            auto waiting = brigade::spawn(ends.near.readable());
+            co_await let_others_run();
+            co_await test::write_text(ends.far, sent);
+            const auto there_is_some = co_await waiting;
+            EXPECT_FALSE(error_of(there_is_some));
+            std::string received;
+            while (received.size() < sent.size()) {
+                const auto readable = co_await ends.near.readable();
+                EXPECT_FALSE(error_of(readable));
+                const auto got = ends.near.try_read_some(test::room_in(text));
+                if (got) {
+                    received += text.substr(0, *got);
+                } else {
+                    EXPECT_EQ(got.error(), std::errc::operation_would_block);
+                }
+            }
+            EXPECT_EQ(received, sent);
+        }
+        ends.far.close();
+        for (int i = 0; i < 3; ++i) {  // the end stays
+            std::expected<std::size_t, std::error_code> got = 1;
+            do {
+                const auto readable = co_await ends.near.readable();
+                EXPECT_FALSE(error_of(readable));
+                got = ends.near.try_read_some(test::room_in(text));
+            } while (!got);
+            EXPECT_EQ(*got, 0U);
+        }
+    });
+}
+
+TEST(byte_stream, readable_ends_by_stop_deadline_and_close_and_try_read_some_says_closed) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        std::string text(4, '\0');
+        EXPECT_EQ(ends.near.try_read_some({}), 0U);
+        EXPECT_EQ(error_of(ends.near.try_read_some(test::room_in(text))), std::errc::operation_would_block);
+        auto stopped = brigade::spawn(ends.near.readable());
+        co_await let_others_run();
+        EXPECT_EQ(error_of(ends.near.try_read_some(test::room_in(text))), errc::busy);
+        stopped.request_stop();
+        const auto by_stop = co_await stopped;
+        EXPECT_EQ(error_of(by_stop), std::errc::operation_canceled);
+        const auto late = co_await brigade::with_timeout(1ms, ends.near.readable());
+        EXPECT_EQ(error_of(late), std::errc::timed_out);
+        auto closed = brigade::spawn(ends.near.readable());
+        co_await let_others_run();
+        ends.near.close();
+        const auto by_close = co_await closed;
+        EXPECT_EQ(error_of(by_close), errc::closed);
+        EXPECT_EQ(error_of(ends.near.try_read_some(test::room_in(text))), errc::closed);
+    });
+}
+
 TEST(byte_stream, read_exactly_waits_for_all_of_it) {
     on_workers(1, []() -> task<> {
         test::tcp_pair ends = co_await test::connected_pair();
