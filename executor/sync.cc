@@ -34,10 +34,10 @@ long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value, cons
 void sleep_on(atomic<std::uint32_t>& word, std::uint32_t expected, const timespec* limit) noexcept {
     // EAGAIN: the word has changed already. EINTR: a signal came. ETIMEDOUT: the limit. All are what the caller loops
     // for.
-    if (futex(word, FUTEX_WAIT, expected, limit) == 0 || errno == EAGAIN || errno == ETIMEDOUT) {
+    if (futex(word, FUTEX_WAIT, expected, limit) == 0 || errno == EAGAIN) {
         return;
     }
-    if (errno != EINTR) {
+    if (errno != EINTR && errno != ETIMEDOUT) {
         std::fprintf(stderr, "brigade: futex wait failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
     }
@@ -50,9 +50,15 @@ void sleep_on(atomic<std::uint32_t>& word, std::uint32_t expected, const timespe
 
 void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     // ThreadSanitizer puts a signal's handler off until the thread makes a call that it knows; this one it does not.
-    // With a limit, however long, the wait ends at the signal even if the handler asks for a restart.
+    // With a limit, however long, the wait ends at the signal even if the handler asks for a restart. But not at one
+    // that came just before it; so the main thread, to which the system gives signals first, looks every second.
     static constexpr timespec long_enough{.tv_sec = 86400, .tv_nsec = 0};
-    sleep_on(word, expected, under_thread_sanitizer ? &long_enough : nullptr);
+    static constexpr timespec a_second{.tv_sec = 1, .tv_nsec = 0};
+    if constexpr (under_thread_sanitizer) {
+        sleep_on(word, expected, ::gettid() == ::getpid() ? &a_second : &long_enough);
+    } else {
+        sleep_on(word, expected, nullptr);
+    }
 }
 
 void futex_wait_for(atomic<std::uint32_t>& word, std::uint32_t expected, std::chrono::nanoseconds limit) noexcept {
