@@ -79,13 +79,19 @@ def _best(bar, measured, workers):
     return (max if bar.at_least else min)(values, default=None)
 
 
+def _absent(bar, measured, workers):
+    """Those that it is to be compared with and that were not measured."""
+    at = 1 if bar.theirs_on_one else workers
+    return [runtime for runtime in bar.against if getattr(measured.get((runtime, at)), bar.value, None) is None
+            and not (runtime == "tokio_current_thread" and at > 1)]
+
+
 def _row(bar, name, measured, workers, ours):
     best = _best(bar, measured, workers)
     if ours is None or (bar.against and (best is None or best[0] <= 0)):
         return None
-    # As the table shows it.
-    figure = round(ours / best[0], 2) if bar.against else float(bar.form(ours).split()[0]) \
-        if bar.value == "system_calls" else ours
+    # Calls as the table shows them: a handful belongs to no echo.
+    figure = ours / best[0] if bar.against else round(ours, 1) if bar.value == "system_calls" else ours
     reached = figure >= bar.bound if bar.at_least else figure <= bar.bound
     word = "at least" if bar.at_least else "at most"
     bound = f"{word} {bar.bound:.2f} ×" if bar.against else f"{word} {bar.form(bar.bound)}"
@@ -93,6 +99,8 @@ def _row(bar, name, measured, workers, ours):
     if best is not None:
         theirs = f"{best[1]}, 1 worker: " if bar.theirs_on_one else f"{best[1]}: "
         theirs += bar.form(best[0])
+        if absent := _absent(bar, measured, workers):
+            theirs += f" (not measured: {', '.join(absent)})"
     return [bar.measure, name, str(workers), bar.form(ours), theirs, f"{figure:.2f}" if bar.against else "", bound,
             "reached" if reached else "**missed**"]
 

@@ -125,11 +125,17 @@ class BarsTest(unittest.TestCase):
         rows = self.rows(network_line("brigade", 1), network_line("brigade", 2, requests=240_000),
                          network_line("asio", 2, requests=100_000), network_line("go", 2, requests=190_000),
                          network_line("libuv", 2, requests=500_000))
-        self.assertIn(["echoes a second", "echo_64", "2", "120 000", "go: 95 000", "1.26", "at least 1.25 ×",
-                       "reached"], rows)
+        self.assertIn(["echoes a second", "echo_64", "2", "120 000", "go: 95 000 (not measured: tokio)", "1.26",
+                       "at least 1.25 ×", "reached"], rows)
         self.assertIn(["echoes a second", "echo_64", "2", "120 000", "brigade, 1 worker: 100 000", "1.20",
                        "at least 0.97 ×", "reached"], rows)
-        self.assertIn(["p99", "echo_64", "2", "200 µs", "asio: 200 µs", "1.00", "at most 0.80 ×", "**missed**"], rows)
+        self.assertIn(["p99", "echo_64", "2", "200 µs", "asio: 200 µs (not measured: tokio)", "1.00",
+                       "at most 0.80 ×", "**missed**"], rows)
+
+    def test_a_ratio_that_only_looks_like_the_bar_misses_it(self):
+        rows = self.rows(network_line("brigade", 1, requests=99_600), network_line("asio", 1, requests=100_000))
+        self.assertIn(["echoes a second", "echo_64", "1", "49 800", "asio: 50 000 (not measured: tokio_current_thread)",
+                       "1.00", "at least 1.00 ×", "**missed**"], rows)
 
     def test_a_bound_without_a_ratio(self):
         calls = {"epoll_wait": 1.0005, "recvfrom": 1.001, "sendto": 1.0005}
@@ -143,8 +149,8 @@ class BarsTest(unittest.TestCase):
                          line("tokio", 1, 10.0, work="timer_churn", size=100),
                          line("brigade", 1, 4.0, work="sleeping_tasks", size=100, items=20_000))
         self.assertEqual(rows, [
-            ["timer set and cancelled", "timer_churn", "1", "40.0 ms", "tokio: 100 ms", "0.40", "at most 0.50 ×",
-             "reached"],
+            ["timer set and cancelled", "timer_churn", "1", "40.0 ms", "tokio: 100 ms (not measured: asio)", "0.40",
+             "at most 0.50 ×", "reached"],
             ["memory of a sleeping task", "sleeping_tasks", "1", "250 bytes", "", "", "at most 256 bytes", "reached"]])
 
     def test_what_has_nothing_to_be_compared_with_has_no_row(self):
