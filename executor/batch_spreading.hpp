@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include <brigade/detail/sync.hpp>
 
@@ -43,9 +44,9 @@ public:
 
     // Whether it is worth while to measure how long the batch that was found last keeps its worker.
     [[nodiscard]] bool measures() const noexcept { return was_long_ || batches_ % measured == 0; }
-    // It did for so long.
-    void ran(std::size_t tasks, sync::clock::duration time) noexcept {
-        const bool is_long = time >= long_task * tasks;
+    // It did for so long, in which the worker took up so many tasks.
+    void ran(std::uint64_t tasks, sync::clock::duration time) noexcept {
+        const bool is_long = time >= long_task * static_cast<std::int64_t>(tasks);
         long_tasks_ = is_long && was_long_;
         was_long_ = is_long;
     }
@@ -62,6 +63,7 @@ private:
     void window_ends(sync::clock::duration took) noexcept {
         if (long_tasks_ || took > longest_window) {
             in_trial_ = false;  // the two ways were not compared
+            until_trial_ = pause_;
             return;
         }
         const double time = static_cast<double>(took.count()) / static_cast<double>(tasks_);

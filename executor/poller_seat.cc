@@ -55,7 +55,7 @@ void poller_seat::watch(event_source& source) noexcept {
             poll(source);
         } else if (word != seen) {
             // Somebody polled since the last look, or holds the seat.
-            const bool often = word - seen >= most_periods * one_sitting;
+            const bool often = word - seen >= 4 * periods * one_sitting;
             periods = often ? std::min(2 * periods, most_periods) : 1;
             seen = word;
             sync::futex_wait_for(word_, word, periods * sync::sizes.watch_period);

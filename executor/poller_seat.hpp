@@ -19,7 +19,7 @@
 //          and that worker's leaving is one read-modify-write that takes the mark and tells it. So events wait for at
 //          most two periods of a millisecond when no worker polls, and an idle process makes no system calls: somebody
 //          sleeps in the seat, and nobody else wakes. Where workers poll more than four times in a period the watchdog
-//          looks away for up to four, as to wake up takes it 20 microseconds here; then events may wait for five, once.
+//          looks away for up to four, as to wake up takes it 20 microseconds here; then events may wait eight, once.
 //   SEAT3  A worker in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who unparks it
 //          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat;
 //          if it has been picked, the token may come after that.

@@ -155,20 +155,9 @@ bool scheduler::somebody_holds() const noexcept {
 }
 
 void scheduler::rely_for_holders() noexcept {
-    for (const std::unique_ptr<worker>& w : workers_) {
-        if (w->holds() && !idle_.rely_on_standby()) {
-            w->let_go();  // what it held is visible: the caller looks
-        }
+    if (somebody_holds() && !idle_.rely_on_standby()) {
+        wake_one();  // it will see the hold when it goes to sleep again
     }
-}
-
-void scheduler::look_after_holders() noexcept {
-    for (const std::unique_ptr<worker>& w : workers_) {
-        if (w->holds()) {
-            w->look_after_holder();
-        }
-    }
-    rely_for_holders();
 }
 
 bool scheduler::is_at_rest() const noexcept {

@@ -93,10 +93,8 @@ public:
     // WRK6.
     [[nodiscard]] batch_spreading& batches() noexcept { return batches_; }  // for who holds the poller's seat
     [[nodiscard]] bool somebody_holds() const noexcept;
-    // For who goes to sleep.
+    // For who goes to sleep, or stands by and goes on to.
     void rely_for_holders() noexcept;
-    // For who stands by and has been relied on.
-    void look_after_holders() noexcept;
     // Whether all workers sleep, and then nothing is ready. What they did before is visible. Not on a worker.
     [[nodiscard]] bool is_at_rest() const noexcept;
     [[nodiscard]] executor_counters counters() const noexcept;

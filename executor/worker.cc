@@ -66,6 +66,7 @@ void* worker::find_work() noexcept {
         pull_injected();
         void* work = take_local();
         if (work == nullptr) {
+            let_go();  // what is robbed is for all to see
             work = search();
         }
         if (work != nullptr) {
@@ -201,10 +202,14 @@ void worker::push_ready(std::coroutine_handle<> handle) {
     ready_.push(handle.address());
     if (seat_ != nullptr) {
         // What is delivered in the seat first runs here, next.
+        ++delivered_;
         if (ready_.size() == 2) {
             announce_batch();
         }
-    } else if (home_.idlers().needs_waking()) {  // first: it costs less than to look at what thieves have left
+        return;
+    }
+    let_go();
+    if (home_.idlers().needs_waking()) {  // first: it costs less than to look at what thieves have left
         wake_for_ready_tasks();
     }
 }

@@ -31,19 +31,18 @@
 //       of the executor is due at once. make_way() is the same for a task that computes for long without a fork.
 //
 // WRK4  Who has left the poller's seat to run the one task that it has heard of should be back soon. (With more tasks
-//       it has woken another worker already.) It measures one stay away in `measured_sitting`, and while that was long
-//       it wakes another worker, for the seat, each time that it leaves. The clock and the wake-up would cost more than
-//       a short task; a task that is long once keeps events waiting until the watchdog looks (SEAT2).
+//       it has woken another worker already, or keeps them.) It measures one stay away in `measured_sitting`, and while
+//       that was long it wakes another worker, for the seat, each time that it leaves. The clock and the wake-up would
+//       cost more than a short task; a task that is long once keeps events waiting until the watchdog looks (SEAT2).
 // WRK5  The only task that is ready here is run here, next, as soon as the task that made it ready suspends or ends:
 //       in most programs sooner than any other worker could wake up, and where what it needs is cached. So nobody is
 //       woken for it while another worker stands by, which looks after it if it must wait nevertheless (IDLE7), unless
 //       such tasks have waited long: how long is measured for one in `measured_lone`.
 // WRK6  A batch of tasks that events have woken may be kept: batch_spreading.hpp says when. Its worker then *holds*
-//       what stands in its ready_, and thieves leave that alone. It is left to who stands by, as in WRK5, who looks
-//       once in `standby`, and again: a holder that has taken up nothing meanwhile does not hold any more, by that. Nor
-//       does one that announces a task of its own, or has worked off all. Who goes to sleep while another holds relies,
-//       for it, on who stands by, which may be itself; so somebody looks as long as there are a holder and a sleeper.
-//       It also leaves the poller's seat to the holder, which will be back soon.
+//       what stands in its ready_, and thieves leave that alone: for `standby` at most, and not when it makes a task of
+//       its own ready, or has worked off all. A hold has been left to who stands by, as in WRK5; so has, by who goes to
+//       sleep, each hold that it sees then. So as long as there are a hold and a sleeper, somebody looks, and finds
+//       that it has ended. Who goes to sleep leaves the poller's seat to the holder, which will be back soon.
 //
 // Rejected: to wake another for every task that becomes ready. Two tasks that wake each other were torn apart again and
 // again, and took 280 ns a round trip on two workers, beside 115 on one. Rejected: to keep the task where no thief can
@@ -64,6 +63,7 @@
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -99,17 +99,11 @@ public:
     [[nodiscard]] bool has_visible_work() const noexcept {
         return (ready_.size() != 0 && !holds()) || forked_.size() != 0;
     }
+    // WRK6.
     [[nodiscard]] bool holds() const noexcept {
-        return holds_.load(std::memory_order_relaxed);
-    }  // ordered as the queues
-    // Holds no more.
-    void let_go() noexcept {
-        if (holds()) {
-            holds_.store(false, std::memory_order_relaxed);  // ordered as the queues
-        }
+        const sync::clock::rep end = end_of_hold_.load(std::memory_order_relaxed);  // ordered as the queues
+        return end != no_hold && sync::clock::now().time_since_epoch().count() < end;
     }
-    // WRK6: who stands by looks.
-    void look_after_holder() noexcept;
     [[nodiscard]] bool unpark() noexcept { return parker_.unpark(); }  // as it says
     [[nodiscard]] executor_counters counters() const noexcept;
 
@@ -168,7 +162,12 @@ private:
     [[nodiscard]] bool rest(std::chrono::nanoseconds limit) noexcept;
     void get_up_from_seat() noexcept;
     void announce_batch() noexcept;
-    void measure_batch(std::size_t tasks) noexcept;
+    void measure_batch() noexcept;
+    void let_go() noexcept {
+        if (end_of_hold_.load(std::memory_order_relaxed) != no_hold) {
+            end_of_hold_.store(no_hold, std::memory_order_relaxed);  // ordered as the queues
+        }
+    }
     void announce_ready() noexcept;
     void wake_for_ready_tasks() noexcept;
     void queue_what_was_handed_over() noexcept;
@@ -194,13 +193,15 @@ private:
     event_source* seat_ = nullptr;                                               // whose seat this worker holds
     stay away_from_seat_{sync::sizes.measured_sitting, sync::sizes.long_stay};   // WRK4
     stay with_lone_task_{sync::sizes.measured_lone, sync::sizes.fork_patience};  // WRK5
-    std::size_t measured_batch_ = 0;                                             // its tasks; 0: none is being measured
+    std::size_t delivered_ = 0;                                                  // in the seat
+    // How long the batch at hand keeps this worker, if that is measured.
+    bool measures_batch_ = false;
+    std::uint64_t resumed_before_batch_ = 0;
     sync::clock::time_point begin_of_batch_;
     std::minstd_rand random_;
 
-    // Of the owner, and of who stands by (WRK6).
-    sync::atomic<bool> holds_{false};
-    sync::atomic<std::uint64_t> resumed_at_look_{0};
+    static constexpr sync::clock::rep no_hold = std::numeric_limits<sync::clock::rep>::min();
+    sync::atomic<sync::clock::rep> end_of_hold_{no_hold};  // WRK6
 
     counter resumed_;
     counter injected_;

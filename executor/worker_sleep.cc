@@ -11,7 +11,6 @@ namespace brigade::detail {
 void worker::sleep() noexcept {
     sync::invariant("WRK2", [this] { return next_ == nullptr && !transfer_; });
     ++parked_;
-    let_go();
     take_seat();
     const bool searching = std::exchange(searching_, false);
     const bool stands_by =
@@ -53,11 +52,11 @@ void worker::take_seat() noexcept {
     event_source* const events = home_.events();
     if (events != nullptr && !home_.somebody_holds() && events->seat().try_take()) {
         seat_ = events;
-        if (measured_batch_ != 0) {
-            home_.batches().ran(measured_batch_, sync::clock::now() - begin_of_batch_);
+        if (measures_batch_) {
+            home_.batches().ran(resumed_.get() - resumed_before_batch_, sync::clock::now() - begin_of_batch_);
         }
     }
-    measured_batch_ = 0;
+    measures_batch_ = false;
 }
 
 // IDLE7. True when the worker is up.
@@ -79,7 +78,7 @@ bool worker::woken_while_standing_by() noexcept {
         if (!home_.idlers().go_on_standing_by(index_)) {
             return false;
         }
-        home_.look_after_holders();
+        home_.rely_for_holders();
     } while (!wake_for_what_is_there(true));
     return true;
 }
@@ -147,13 +146,14 @@ void worker::get_up_from_seat() noexcept {
         static_cast<void>(seat_->deliver());  // SEAT3
         queue_what_was_handed_over();
     }
-    const std::size_t tasks = ready_.size();
-    const bool for_one_task = tasks == 1;
+    const bool for_one_task = ready_.size() == 1;
     if (for_one_task) {
         away_from_seat_.begins();
-    } else if (tasks > 1) {
-        measure_batch(tasks);
     }
+    if (delivered_ > 1) {
+        measure_batch();
+    }
+    delivered_ = 0;
     std::exchange(seat_, nullptr)->seat().leave(true);
     if (how == idle::rejoined::picked) {
         parker_.wait();
@@ -166,7 +166,9 @@ void worker::get_up_from_seat() noexcept {
 // WRK6, for the second task of a batch.
 void worker::announce_batch() noexcept {
     if (home_.batches().keeps()) {
-        holds_.store(true, std::memory_order_relaxed);  // rely_on_standby() orders it as the queues
+        const sync::clock::time_point end = sync::clock::now() + standby;
+        // Relaxed: rely_on_standby() orders it, as it does the queues.
+        end_of_hold_.store(end.time_since_epoch().count(), std::memory_order_relaxed);
         if (home_.idlers().rely_on_standby()) {
             return;
         }
@@ -174,21 +176,13 @@ void worker::announce_batch() noexcept {
     announce_ready();
 }
 
-void worker::measure_batch(std::size_t tasks) noexcept {
-    home_.batches().found(tasks);
+void worker::measure_batch() noexcept {
+    home_.batches().found(delivered_);
     if (home_.batches().measures()) {
-        measured_batch_ = tasks;
+        measures_batch_ = true;
+        resumed_before_batch_ = resumed_.get();
         begin_of_batch_ = sync::clock::now();
     }
-}
-
-void worker::look_after_holder() noexcept {
-    const std::uint64_t resumed = resumed_.get();
-    // Relaxed: a hint, and the others who stand by come after this one by the lock in idle.
-    if (resumed_at_look_.load(std::memory_order_relaxed) == resumed) {
-        let_go();
-    }
-    resumed_at_look_.store(resumed, std::memory_order_relaxed);
 }
 
 // A stop callback may have resumed a coroutine by hand, which ended: what follows it is in the slot, outside resume().

@@ -158,14 +158,17 @@ std::expected<std::size_t, std::error_code> read_now(registration& entry, mutabl
     if (entry.is_closed()) {
         return std::unexpected(make_error_code(errc::closed));
     }
-    if (error) {
+    if (error == std::errc::operation_would_block) {
         return std::unexpected(error);
     }
-    const auto count = static_cast<std::size_t>(got);
+    const auto count = static_cast<std::size_t>(error ? 0 : got);
     if (arrived == registration::arrival::calls_after_the_end) {
-        entry.stays_over(direction::read);
+        entry.stays_over(direction::read);  // after an error as well: what follows it has no event of its own
     } else if (count == 0 || count == buffer.size() || !entry.short_read_empties()) {
         entry.stays_ready(direction::read);
+    }
+    if (error) {
+        return std::unexpected(error);
     }
     entry.count(direction::read, count);
     return count;

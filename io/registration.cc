@@ -141,7 +141,10 @@ void registration::reconsider(std::uint32_t generation, direction d) noexcept {
     if (is_operation(seen) && objection(d)) {
         // pairs: the release in wait(): the operation is complete, and what its task has done before is visible. REG2.
         if (readiness.compare_exchange_strong(seen, quiet, std::memory_order_acquire, std::memory_order_relaxed)) {
-            operation_at(seen).wake(objection(d));  // asked again: only now its task stands still
+            // Asked again: only now its task stands still. It may be a later operation in the same place, to which
+            // nobody objects: that one calls once for nothing.
+            const std::error_code error = objection(d);
+            error ? operation_at(seen).wake(error) : operation_at(seen).wake();
         }
     }
     release();

@@ -24,9 +24,14 @@ server_base::server_base(executor& home, std::unique_ptr<service> what, const se
           delete core;
           tally->core_is_gone.set();
       }) {
-    home.spawn(server_core::accept_all(core_)).detach();  // what it throws is to be known at once
     if (core_->has_limits()) {
         supervising_ = home.spawn(server_core::look_after_all(core_));
+    }
+    try {
+        home.spawn(server_core::accept_all(core_)).detach();  // what it throws is to be known at once
+    } catch (...) {
+        end_all();
+        throw;
     }
 }
 
@@ -38,27 +43,28 @@ server_base::~server_base() {
 }
 
 void server_base::end_all() noexcept {
+    core_->tell_idle();
     supervising_.request_stop();
     core_->hard_stop().request_stop();
     core_.reset();
 }
 
 task<> server_base::drain(std::chrono::milliseconds limit) {
-    if (core_ == nullptr) {
-        co_return;
-    }
-    const auto deadline = later_by(now(), ticks_of(limit));
-    core_->stop_accepting();
-    for (auto at = now(); at < deadline; at = now()) {
-        core_->tell_idle();
-        auto ending = with_deadline(std::min(later_by(at, told_again_after), deadline), core_->all_have_ended());
-        const std::expected<void, std::error_code> ended = co_await std::move(ending);
-        if (ended) {
-            break;
+    if (core_ != nullptr) {
+        const auto deadline = later_by(now(), ticks_of(limit));
+        core_->stop_accepting();
+        for (auto at = now(); at < deadline; at = now()) {
+            core_->tell_idle();
+            auto ending = with_deadline(std::min(later_by(at, told_again_after), deadline), core_->all_have_ended());
+            const std::expected<void, std::error_code> ended = co_await std::move(ending);
+            if (ended) {
+                break;
+            }
         }
+        end_all();
     }
-    end_all();
     co_await tally_->core_is_gone;
+    tally_->core_is_gone.set();  // for who asks again
 }
 
 server_counters server_base::counters() const noexcept {

@@ -34,15 +34,24 @@ server_core::server_core(std::unique_ptr<service> what, const server_options& op
 // Accepting.
 
 task<> server_core::accept_all(std::shared_ptr<server_core> core) {
+    try {
+        co_await accept_until_closed(*core);
+    } catch (...) {
+        core->stop_accepting();  // nobody is to wait in the backlog for ever
+        throw;
+    }
+}
+
+task<> server_core::accept_until_closed(server_core& core) {
     for (;;) {
-        while (core->open() >= core->most_ && !core->closed_.load(std::memory_order_relaxed)) {
-            co_await core->room_;
+        while (core.open() >= core.most_ && !core.closed_.load(std::memory_order_relaxed)) {
+            co_await core.room_;
         }
         sockaddr_storage peer{};
-        auto accepting = accept_from(core->service_->listener(), core->service_->meaning(), &peer);
+        auto accepting = accept_from(core.service_->listener(), core.service_->meaning(), &peer);
         std::expected<descriptor, std::error_code> socket = co_await std::move(accepting);
         if (socket) {
-            core->take(std::move(*socket), peer);
+            core.take(std::move(*socket), peer);
         } else if (socket.error() == errc::closed || socket.error() == std::errc::operation_canceled) {
             co_return;
         } else {
@@ -68,7 +77,7 @@ void server_core::take(descriptor socket, const sockaddr_storage& peer) {
         // As tcp_listener::accept() does. The peer may be gone already; then the first read tells.
         static_cast<void>(set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1));
     }
-    task<> serving = service_->serve({.socket = std::move(socket), .place = std::move(place)});
+    task<> serving = service_->serve({.place = std::move(place), .socket = std::move(socket)});
     spawn(std::move(serving)).detach();
 }
 
@@ -97,7 +106,14 @@ void server_core::leave(const std::optional<peer_address>& from) noexcept {
 }
 
 admission server_core::admit(const descriptor& socket, const std::optional<peer_address>& from) {
-    auto& connection = *new supervised(socket.ref(), from, limits_.grace, now());
+    supervised* made = nullptr;
+    try {
+        made = new supervised(socket.ref(), from, limits_.grace, now());
+    } catch (...) {
+        leave(from);
+        throw;
+    }
+    supervised& connection = *made;
     socket.ref().entry->measure(connection);
     {
         shard& here = shard_of(connection);

@@ -5,10 +5,10 @@
 // and handler, and tells drain() so.
 //
 //   SRV1  A connection stands in the list of its shard from its admission until its handler has ended and its socket is
-//         closed; and counts in `open_`, and for its address, as long.
-//   SRV2  `open_` is raised by the accepting task alone, and only while it is below the limit. Who lowers it sets
-//         `room_` then; the permit stays when nobody waits, and is no promise: who takes it looks again.
-//   SRV3  Who raises `open_` from none sets `first_`. The looking task waits for that when it has seen none.
+//         closed; and counts in `tally_->open`, and for its address, as long.
+//   SRV2  `tally_->open` is raised by the accepting task alone, and only while it is below the limit. Who lowers it
+//         sets `room_` then; the permit stays when nobody waits, and is no promise: who takes it looks again.
+//   SRV3  Who raises it from none sets `first_`. The looking task waits for that when it has seen none.
 //   SRV4  A drain marks the connections that stand in a list, under its lock, when `draining_` is set. Who enters a
 //         list looks at `draining_` under the same lock. So all are marked.
 //
@@ -74,6 +74,7 @@ private:
     };
 
     [[nodiscard]] std::uint64_t open() const noexcept { return tally_->open.load(std::memory_order_relaxed); }
+    [[nodiscard]] static task<> accept_until_closed(server_core& core);
     void take(descriptor socket, const sockaddr_storage& peer);
     [[nodiscard]] bool enter(const std::optional<peer_address>& from);
     void leave(const std::optional<peer_address>& from) noexcept;

@@ -63,26 +63,30 @@ std::optional<peer_address> peer_address::of(const sockaddr_storage& name) noexc
 supervision_limits::supervision_limits(const server_options& options)
     : idle(checked(options.idle_deadline)),
       message(checked(options.message_deadline)),
-      rate(options.rate_grace == std::chrono::milliseconds(unlimited) ? 0 : options.minimum_rate),
       grace(checked(options.rate_grace)),
+      rate(grace == duration::max() || options.minimum_rate == std::size_t{unlimited} ? 0 : options.minimum_rate),
       pause(pause_for(*this)) {}
 
 traffic::sentence supervised::judge(const supervision_limits& limits, time_point now) noexcept {
     const message m = seen_message();
-    if (m.number != message_number_) {
+    const bool is_new = m.number != message_number_;
+    if (is_new) {
         message_number_ = m.number;
         message_at_ = now;
         for (account& a : accounts_) {
             a.left = limits.grace;
         }
     }
-    const duration since = now - looked_at_;
+    // A look that comes late is this side's doing: the time beyond is nobody's.
+    const duration since = std::min(now - looked_at_, 2 * *limits.pause);
+    active_at_ += now - looked_at_ - since;
     looked_at_ = now;
     const findings in = look_at(direction::read);
     const findings out = look_at(direction::write);
-    const bool slow_in = m.under_way() && is_too_slow(direction::read, in, limits, since);
+    const bool slow_in = m.under_way() && !is_new && is_too_slow(direction::read, in, limits, since);
     const bool slow_out = is_too_slow(direction::write, out, limits, since);
-    if (in.moved + out.moved != 0 || (!accounts_[0].waits && !accounts_[1].waits)) {
+    // A wait counts from the first look that sees it.
+    if (in.moved + out.moved != 0 || (!in.waited && !out.waited)) {
         active_at_ = now;
     }
     if (now - active_at_ >= limits.idle || message_is_late(limits, m, now)) {

@@ -2,7 +2,9 @@
 //
 // Nobody sets a timer for a connection. Its operations count what they move (io/traffic.hpp), and the server looks at
 // all connections every `pause`; each look compares the totals with those of the look before. What was seen to have
-// begun between two looks counts from the second, so nobody is judged early, and up to two pauses late.
+// begun between two looks counts from the second, so nobody is judged early, and up to two pauses late. Of a look that
+// comes later than two pauses, as when all workers compute or the machine has slept, the time beyond is not counted:
+// the peers' bytes may lie here, unread.
 //
 // What a peer takes shows late in what the system accepts from a writer: its send buffer holds up to megabytes, and has
 // to become a third empty first. So while a write waits, the system is asked how much it still has to send (SIOCOUTQ),
@@ -31,7 +33,7 @@
 namespace brigade::detail {
 
 // Whom several connections count for: an IPv4 address, also in its IPv6 form, or an IPv6 network of 64 bits, which is
-// what one subscriber gets.
+// the least that one subscriber gets.
 struct peer_address {
     bool is_v6 = false;
     std::uint64_t value = 0;
@@ -50,8 +52,8 @@ struct supervision_limits {
 
     duration idle;
     duration message;
-    std::size_t rate;
     duration grace;
+    std::size_t rate;               // 0: any
     std::optional<duration> pause;  // between two looks; none where nothing is limited
 };
 

@@ -15,9 +15,10 @@
 //                   from its address.
 //   idle            A read or write waits, and for `idle_deadline` not a byte has come or gone.
 //   message         A message has not ended `message_deadline` after its first byte. It is there to bound the whole, so
-//                   the handler's own time counts.
-//   rate            While a message is under way, a peer is to send `minimum_rate` bytes in each second in which a
-//                   read waits, and to take as many in each second in which a write waits. It is forgiven what is
+//                   the handler's own time counts. Who sends so fast that no read ever waits is not struck: the
+//                   handler, which is the slower one then, says how much it takes.
+//   rate            A peer is to send `minimum_rate` bytes in each second in which a read waits while a message is
+//                   under way, and to take as many in each second in which a write waits. It is forgiven what is
 //                   missing for `rate_grace` altogether; what is more than asked for makes up for it.
 //
 // Messages. The server knows bytes; the handler says what a message is. One begins with the first byte that is read,
@@ -39,8 +40,10 @@
 //
 // drain() ends the server and spares those who are at work. It closes the listener. A connection between two messages
 // is told at its next wait for a byte, or at the one it is in: errc::draining. One in the middle of a message goes on,
-// and is told when it wants another; a message that has come by then is still served. What is left at the deadline is
-// asked to stop, as by request_stop(), and waited for: a handler that heeds no stop holds up drain().
+// and is told when it wants another; so is one whose next message has come, but was not heard of yet. What is left at
+// the deadline is asked to stop, as by request_stop(), and waited for: a handler that heeds no stop holds up drain(),
+// and one that awaits it waits for itself. Of a TLS handshake the first byte begins a message: message_done() after it
+// makes the connection one between two messages. One drain() at a time.
 //
 // An exception that leaves a handler goes to executor_options::unhandled_exception, and ends no other connection.
 #pragma once
@@ -109,7 +112,8 @@ public:
     // reader.buffered().size() says. By the task that reads.
     void message_done(std::size_t begun = 0) noexcept { place_.message_done(begun != 0); }
     // The message under way, or else the next, has so long from now on, in place of server_options::message_deadline:
-    // for one that is announced to be large, or as long as the answer takes. By the task that reads.
+    // for one that is announced to be large, or as long as the answer takes. The server looks as often as its own
+    // limits want it, and never when all are off. By the task that reads.
     void set_message_deadline(std::chrono::milliseconds limit) {
         place_.set_message_deadline(detail::later_by(now(), detail::ticks_of(limit)));
     }

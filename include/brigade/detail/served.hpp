@@ -45,8 +45,8 @@ private:
 };
 
 struct admitted {
-    descriptor socket;
     admission place;
+    descriptor socket;  // goes first
 };
 
 // A listener and a handler, of whatever types.

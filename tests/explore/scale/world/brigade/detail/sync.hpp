@@ -277,6 +277,9 @@ inline void at_thread_end(void (*last)() noexcept) noexcept {
     machine::the().at_thread_end(last);
 }
 
+inline constexpr bool prefetches = false;
+inline void prefetch_suspended(const void* /*address*/) noexcept {}
+
 // One for each simulation.
 template <class T>
 [[nodiscard]] T& process_wide() {
