@@ -62,6 +62,20 @@ TEST_F(server_drain, connections_between_two_messages_end_at_once) {
     EXPECT_TRUE(refuses(address));
 }
 
+TEST_F(server_drain, may_be_asked_for_again_and_again) {
+    tcp_server server(executor, std::move(listener), echo);
+    const blocking_socket client = blocking_socket::connect(address);
+    send_part(client, "x");
+    auto given_up = executor.spawn(brigade::with_timeout(1s, server.drain(1h)));
+    clock.advance(1s);
+    EXPECT_EQ(test::error_of(executor.block_on(std::move(given_up))), std::errc::timed_out);
+    auto ending = drain(server, 1h);
+    EXPECT_EQ(ask(client, "y\n"), "xy\n");
+    executor.block_on(ending);
+    executor.block_on(server.drain(1h));
+    EXPECT_EQ(server.counters().open, 0U);
+}
+
 TEST_F(server_drain, one_in_the_middle_of_a_message_finishes_it) {
     tcp_server server(executor, std::move(listener), echo);
     const blocking_socket client = blocking_socket::connect(address);

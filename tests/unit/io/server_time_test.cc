@@ -312,6 +312,16 @@ TEST_F(server_time, without_limits_a_peer_may_do_as_it_likes) {
     EXPECT_EQ(ask(client, "\n"), "x\n");
 }
 
+TEST_F(server_time, a_minimum_rate_that_is_switched_off_by_name_is_none) {
+    const server_options no_rate{
+        .idle_deadline = unlimited, .message_deadline = 1h, .minimum_rate = unlimited, .rate_grace = 1s};
+    const tcp_server server(executor, std::move(listener), echo, no_rate);
+    const blocking_socket client = blocking_socket::connect(address);
+    send_part(client, "x");
+    clock.advance(30min);
+    EXPECT_EQ(ask(client, "\n"), "x\n");
+}
+
 TEST_F(server_time, a_server_without_connections_sleeps) {
     const tcp_server server(executor, std::move(listener), echo);
     {
