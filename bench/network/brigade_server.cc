@@ -1,4 +1,5 @@
 // The servers on Brigade: a task for each connection.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -6,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <brigade/brigade.hpp>
 
@@ -68,14 +70,53 @@ brigade::task<> accept_all(brigade::tcp_listener& listener, const server_options
     }
 }
 
+// One task: a batch is received by one system call and sent back by another.
+brigade::task<> echo_datagrams(brigade::udp_socket& socket) {
+    constexpr std::size_t batch = 32;
+    std::vector<std::array<std::byte, 2048>> buffers(batch);
+    std::array<brigade::datagram_slot<brigade::endpoint>, batch> slots;
+    std::ranges::transform(buffers, slots.begin(),
+                           [](auto& buffer) { return brigade::datagram_slot<brigade::endpoint>{.buffer = buffer}; });
+    std::array<brigade::outgoing_datagram<brigade::endpoint>, batch> answers;
+    for (;;) {
+        const auto received = co_await socket.receive_many(slots);
+        if (!received) {
+            std::fprintf(stderr, "receive: %s\n", received.error().message().c_str());
+            continue;
+        }
+        for (std::size_t i = 0; i < *received; ++i) {
+            answers[i] = {.bytes = slots[i].buffer.first(slots[i].got.size), .to = &slots[i].got.from};
+        }
+        const auto sent = co_await socket.send_many(std::span(answers).first(*received));
+        if (!sent) {
+            std::fprintf(stderr, "send: %s\n", sent.error().message().c_str());
+        }
+    }
+}
+
+int serve_datagrams(brigade::executor& executor, const brigade::endpoint& where) {
+    auto socket = brigade::udp_socket::bind(executor, where);
+    if (!socket) {
+        std::fprintf(stderr, "bind: %s\n", socket.error().message().c_str());
+        return EXIT_FAILURE;
+    }
+    print_port(socket->local_endpoint()->port());
+    executor.block_on(echo_datagrams, std::ref(*socket));
+    return EXIT_SUCCESS;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const server_options options = parse_server_options(
-        argc, argv, {.version = "", .modes = {server_mode::echo, server_mode::http, server_mode::sink}});
+        argc, argv,
+        {.version = "", .modes = {server_mode::echo, server_mode::udp, server_mode::http, server_mode::sink}});
     brigade::executor executor({.workers = options.threads});
-    auto listener =
-        brigade::tcp_listener::bind(executor, brigade::endpoint::loopback_v4(options.port), {.backlog = 4096});
+    const brigade::endpoint where = brigade::endpoint::loopback_v4(options.port);
+    if (options.mode == server_mode::udp) {
+        return serve_datagrams(executor, where);
+    }
+    auto listener = brigade::tcp_listener::bind(executor, where, {.backlog = 4096});
     if (!listener) {
         std::fprintf(stderr, "bind: %s\n", listener.error().message().c_str());
         return EXIT_FAILURE;
