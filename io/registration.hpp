@@ -130,8 +130,7 @@ public:
     // The reactor is about to deliver something that can be read: fetches who waits for it.
     void prefetch_reader() noexcept {
         if constexpr (sync::prefetches) {
-            // Relaxed: it is not looked into. NOLINTNEXTLINE(performance-no-int-to-ptr)
-            sync::prefetch_suspended(reinterpret_cast<void*>(at(direction::read).load(std::memory_order_relaxed)));
+            sync::prefetch_suspended(at(direction::read).load(std::memory_order_relaxed));  // it is not looked into
         }
     }
     // REG6. Takes a reference to `t`.

@@ -92,7 +92,8 @@ public:
             // Relaxed: it is not looked into, and the owner's own stores are enough.
             const std::int64_t top = top_.load(std::memory_order_relaxed);
             if (top < bottom_.load(std::memory_order_relaxed)) {
-                sync::prefetch_suspended(newest_ring_.slot(top).load(std::memory_order_relaxed));
+                void* const item = newest_ring_.slot(top).load(std::memory_order_relaxed);
+                sync::prefetch_suspended(reinterpret_cast<std::uintptr_t>(item));
             }
         }
     }

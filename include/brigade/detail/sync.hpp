@@ -126,10 +126,10 @@ void at_thread_end(void (*last)() noexcept) noexcept;
 inline constexpr bool prefetches = true;
 // Fetches the cache lines in which something that is suspended begins, of an operation or of a coroutine, before it is
 // resumed. A hint: the address need not be one.
-inline void prefetch_suspended(const void* address) noexcept {
-    const auto* const begin = static_cast<const char*>(address);
+inline void prefetch_suspended(std::uintptr_t address) noexcept {
     for (std::size_t i = 0; i < 3; ++i) {
-        __builtin_prefetch(begin + i * cache_line, 1);
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): nothing is read or written
+        __builtin_prefetch(reinterpret_cast<const void*>(address + i * cache_line), 1);
     }
 }
 

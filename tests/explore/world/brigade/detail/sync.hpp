@@ -358,7 +358,7 @@ inline void at_thread_end(void (*last)() noexcept) noexcept {
 }
 
 inline constexpr bool prefetches = false;
-inline void prefetch_suspended(const void* /*address*/) noexcept {}
+inline void prefetch_suspended(std::uintptr_t /*address*/) noexcept {}
 
 template <class T>
 [[nodiscard]] T& process_wide() {

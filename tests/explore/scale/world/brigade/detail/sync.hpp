@@ -278,7 +278,7 @@ inline void at_thread_end(void (*last)() noexcept) noexcept {
 }
 
 inline constexpr bool prefetches = false;
-inline void prefetch_suspended(const void* /*address*/) noexcept {}
+inline void prefetch_suspended(std::uintptr_t /*address*/) noexcept {}
 
 // One for each simulation.
 template <class T>
