@@ -162,11 +162,9 @@ std::expected<std::size_t, std::error_code> read_now(registration& entry, mutabl
         return std::unexpected(error);
     }
     const auto count = static_cast<std::size_t>(error ? 0 : got);
-    if (arrived == registration::arrival::calls_after_the_end) {
-        entry.stays_over(direction::read);  // after an error as well: what follows it has no event of its own
-    } else if (count == 0 || count == buffer.size() || !entry.short_read_empties()) {
-        entry.stays_ready(direction::read);
-    }
+    // After an error as well: what follows it has no event of its own.
+    entry.has_called(direction::read, arrived == registration::arrival::calls_after_the_end,
+                     count != 0 && count < buffer.size());
     if (error) {
         return std::unexpected(error);
     }

@@ -120,27 +120,14 @@ bool io_operation::proceed(step next) noexcept {
 }
 
 io_operation::step io_operation::after(outcome came) noexcept {
-    registration& entry = *descriptor_.entry;
-    switch (came) {
-        case outcome::interrupted:
-            return step::calls;
-        case outcome::would_block:
-            return wait();
-        case outcome::progress_and_empty:
-        case outcome::over_and_empty:
-            if (entry.short_read_empties() && !after_the_end_) {
-                break;
-            }
-            [[fallthrough]];
-        case outcome::progress:
-        case outcome::over:
-            if (after_the_end_) {
-                entry.stays_over(direction_);
-            } else {
-                entry.stays_ready(direction_);
-            }
-            break;
+    if (came == outcome::interrupted) {
+        return step::calls;
     }
+    if (came == outcome::would_block) {
+        return wait();
+    }
+    const bool emptied = came == outcome::progress_and_empty || came == outcome::over_and_empty;
+    descriptor_.entry->has_called(direction_, after_the_end_, emptied);
     const bool is_over = came == outcome::over || came == outcome::over_and_empty;
     return is_over ? step::over : let_others_run();
 }

@@ -112,6 +112,15 @@ public:
     void stays_ready(direction d) noexcept;
     // As above, and the direction was over before that call.
     void stays_over(direction d) noexcept;
+    // A call has been made, and did not say EAGAIN. `was_over`: wait() or take_readiness() said so before it.
+    // `emptied`: it was a read that got less than it asked for, but something.
+    void has_called(direction d, bool was_over, bool emptied) noexcept {
+        if (was_over) {
+            stays_over(d);
+        } else if (!emptied || !short_read_empties()) {
+            stays_ready(d);
+        }
+    }
     // A call has said EAGAIN, or try_now() was false.
     enum class arrival : std::uint8_t { waits, calls_again, calls_after_the_end, closed };
     [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone

@@ -73,11 +73,7 @@ stray read_by_trying(modelled_pipe& pipe, std::size_t all, event& done) {
         }
         bytes += *got;
         ended = *got == 0;
-        if (arrived == registration::arrival::calls_after_the_end) {
-            pipe.slot().stays_over(direction::read);
-        } else if (*got != 1) {
-            pipe.slot().stays_ready(direction::read);
-        }
+        pipe.slot().has_called(direction::read, arrived == registration::arrival::calls_after_the_end, *got == 1);
     }
     require(bytes == all, "REG1");
     done.happen();

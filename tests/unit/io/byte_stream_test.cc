@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 #include <brigade/brigade.hpp>
 
+#include "tests/support/random_bytes.hpp"
 #include "tests/support/tcp_pair.hpp"
 #include "tests/unit/io/on_workers.hpp"
 #include "tests/unit/io/sockets.hpp"
@@ -31,13 +32,7 @@ using test::bytes_of;
 using test::error_of;
 using test::let_others_run;
 using test::on_workers;
-
-std::vector<std::byte> random_bytes(std::size_t size) {
-    std::minstd_rand random(3);
-    std::vector<std::byte> bytes(size);
-    std::ranges::generate(bytes, [&random] { return static_cast<std::byte>(random() >> 8); });
-    return bytes;
-}
+using test::random_bytes;
 
 // The bytes in pieces of random lengths, some of them empty.
 template <class Span>

@@ -7,9 +7,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
-#include <random>
 #include <span>
 #include <string>
 #include <system_error>
@@ -18,7 +16,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,6 +23,8 @@
 #include <brigade/brigade.hpp>
 
 #include "tests/support/blocking_socket.hpp"
+#include "tests/support/own_namespaces.hpp"
+#include "tests/support/random_bytes.hpp"
 #include "tests/support/tcp_pair.hpp"
 #include "tests/unit/io/on_workers.hpp"
 
@@ -36,9 +35,9 @@ using brigade::endpoint;
 using brigade::task;
 using brigade::tcp_stream;
 using test::error_of;
+using test::random_bytes;
 
-constexpr const char* inside = "BRIGADE_CUT_LINK_TEST_INSIDE";
-constexpr std::array own_namespaces{"unshare", "--user", "--map-root-user", "--net"};
+constexpr std::array own_namespaces{"--user", "--map-root-user", "--net"};
 
 bool runs(const std::string& command) {
     return std::system((command + " 2>/dev/null").c_str()) == 0;
@@ -126,7 +125,7 @@ private:
 class cut_link : public testing::Test {
 protected:
     void SetUp() override {
-        if (std::getenv(inside) == nullptr) {
+        if (!test::in_own_namespaces()) {
             GTEST_SKIP() << "NOT TESTED: this system does not permit namespaces of one's own (unshare --user --net)";
         }
         // A process that may not do this says so here, and not by a failure.
@@ -135,15 +134,6 @@ protected:
         }
     }
 };
-
-std::vector<std::byte> random_bytes(std::size_t size) {
-    std::minstd_rand random(3);
-    std::vector<std::byte> bytes(size);
-    for (std::byte& b : bytes) {
-        b = static_cast<std::byte>(random() >> 8);
-    }
-    return bytes;
-}
 
 TEST_F(cut_link, ends_operations_at_their_deadline_and_nothing_is_lost_when_it_is_restored) {
     const far_side peer;  // forked before there are threads
@@ -208,35 +198,8 @@ TEST_F(cut_link, lets_a_write_go_on_that_waits_meanwhile) {
     stream.close();
 }
 
-// Whether the system permits what follows.
-bool may_unshare() {
-    std::vector<char*> argv;
-    for (const char* word : own_namespaces) {
-        argv.push_back(const_cast<char*>(word));
-    }
-    argv.push_back(const_cast<char*>("true"));
-    argv.push_back(nullptr);
-    pid_t id = 0;
-    int status = -1;
-    return ::posix_spawnp(&id, argv[0], nullptr, nullptr, argv.data(), environ) == 0 &&
-           ::waitpid(id, &status, 0) == id && status == 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (std::getenv(inside) == nullptr && may_unshare()) {
-        std::vector<char*> words;
-        for (const char* word : own_namespaces) {
-            words.push_back(const_cast<char*>(word));
-        }
-        words.insert(words.end(), argv, argv + argc);
-        words.push_back(nullptr);
-        ::setenv(inside, "1", 1);
-        ::execvp(words[0], words.data());
-        std::perror(words[0]);
-        return EXIT_FAILURE;
-    }
-    testing::InitGoogleTest(&argc, argv);
-    return RUN_ALL_TESTS();
+    return test::run_all_tests_in_own_namespaces(argc, argv, own_namespaces);
 }

@@ -21,7 +21,6 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -31,6 +30,7 @@
 #include <brigade/brigade.hpp>
 
 #include "tests/support/blocking_socket.hpp"
+#include "tests/support/own_namespaces.hpp"
 #include "tests/support/tcp_pair.hpp"
 #include "tests/unit/io/on_workers.hpp"
 
@@ -44,8 +44,7 @@ using test::error_of;
 using test::on_workers;
 using testing::UnorderedElementsAre;
 
-constexpr const char* inside = "BRIGADE_DNS_TEST_INSIDE";
-constexpr std::array own_namespaces{"unshare", "--user", "--map-root-user", "--mount", "--net"};
+constexpr std::array own_namespaces{"--user", "--map-root-user", "--mount", "--net"};
 
 void check(bool good, const char* what) {
     if (!good) {
@@ -131,7 +130,7 @@ void cover(const std::string& file, const std::string& text) {
 class dns : public testing::Test {
 protected:
     static void SetUpTestSuite() {
-        if (!is_inside()) {
+        if (!test::in_own_namespaces()) {
             return;
         }
         bring_loopback_up();
@@ -146,12 +145,11 @@ protected:
         delete std::exchange(silent, nullptr);
     }
     void SetUp() override {
-        if (!is_inside()) {
+        if (!test::in_own_namespaces()) {
             GTEST_SKIP() << "NOT TESTED: this system does not permit namespaces of one's own (unshare --user --net)";
         }
     }
 
-    static bool is_inside() { return std::getenv(inside) != nullptr; }
     static inline silent_server* silent = nullptr;
     static inline dnsmasq* server = nullptr;
 };
@@ -247,35 +245,8 @@ TEST_F(dns, connect_says_of_every_address_why_it_failed) {
     });
 }
 
-// Whether the system permits what follows.
-bool may_unshare() {
-    std::vector<char*> argv;
-    for (const char* word : own_namespaces) {
-        argv.push_back(const_cast<char*>(word));
-    }
-    argv.push_back(const_cast<char*>("true"));
-    argv.push_back(nullptr);
-    pid_t id = 0;
-    int status = -1;
-    return ::posix_spawnp(&id, argv[0], nullptr, nullptr, argv.data(), environ) == 0 &&
-           ::waitpid(id, &status, 0) == id && status == 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (std::getenv(inside) == nullptr && may_unshare()) {
-        std::vector<char*> words;
-        for (const char* word : own_namespaces) {
-            words.push_back(const_cast<char*>(word));
-        }
-        words.insert(words.end(), argv, argv + argc);
-        words.push_back(nullptr);
-        ::setenv(inside, "1", 1);
-        ::execvp(words[0], words.data());
-        std::perror(words[0]);
-        return EXIT_FAILURE;
-    }
-    testing::InitGoogleTest(&argc, argv);
-    return RUN_ALL_TESTS();
+    return test::run_all_tests_in_own_namespaces(argc, argv, own_namespaces);
 }

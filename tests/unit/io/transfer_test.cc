@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 #include <brigade/brigade.hpp>
 
+#include "tests/support/random_bytes.hpp"
 #include "tests/support/tcp_pair.hpp"
 #include "tests/unit/io/on_workers.hpp"
 #include "tests/unit/io/sockets.hpp"
@@ -32,13 +32,7 @@ using test::bytes_of;
 using test::error_of;
 using test::let_others_run;
 using test::on_workers;
-
-std::vector<std::byte> random_bytes(std::size_t size) {
-    std::minstd_rand random(11);
-    std::vector<std::byte> bytes(size);
-    std::ranges::generate(bytes, [&random] { return static_cast<std::byte>(random() >> 8); });
-    return bytes;
-}
+using test::random_bytes;
 
 // An open file with these bytes.
 owned_fd file_of(const test::temporary_folder& folder, const std::vector<std::byte>& bytes) {
@@ -49,7 +43,7 @@ owned_fd file_of(const test::temporary_folder& folder, const std::vector<std::by
 
 TEST(transfer, a_file_is_sent_over_tcp_and_unix_streams) {
     const test::temporary_folder folder;
-    const std::vector<std::byte> bytes = random_bytes(1 << 20);
+    const std::vector<std::byte> bytes = random_bytes(1 << 20, 11);
     const owned_fd file = file_of(folder, bytes);
     on_workers(2, [&bytes, &file]() -> task<> {
         constexpr std::size_t offset = 1000;
@@ -73,7 +67,7 @@ TEST(transfer, a_file_is_sent_over_tcp_and_unix_streams) {
 
 TEST(transfer, a_file_that_is_too_short_says_how_much_was_sent) {
     const test::temporary_folder folder;
-    const owned_fd file = file_of(folder, random_bytes(100));
+    const owned_fd file = file_of(folder, random_bytes(100, 11));
     on_workers(1, [&file]() -> task<> {
         auto [near, far] = unix_stream::pair().value();
         std::size_t done = 0;
@@ -95,7 +89,7 @@ TEST(transfer, a_file_that_is_too_short_says_how_much_was_sent) {
 
 TEST(transfer, a_stopped_send_says_how_much_was_sent) {
     const test::temporary_folder folder;
-    const std::vector<std::byte> bytes = random_bytes(2 << 20);
+    const std::vector<std::byte> bytes = random_bytes(2 << 20, 11);
     const owned_fd file = file_of(folder, bytes);
     on_workers(1, [&]() -> task<> {
         auto [near, far] = unix_stream::pair().value();
@@ -115,7 +109,7 @@ TEST(transfer, a_stopped_send_says_how_much_was_sent) {
 // From one socket through a pipe to another: what a proxy does. Every part has to wait for every other at times.
 TEST(transfer, bytes_go_from_socket_to_pipe_to_socket) {
     on_workers(2, []() -> task<> {
-        const std::vector<std::byte> bytes = random_bytes(1 << 20);
+        const std::vector<std::byte> bytes = random_bytes(1 << 20, 11);
         test::tcp_pair in = co_await test::connected_pair();
         test::tcp_pair out = co_await test::connected_pair();
         test::narrow(in);
