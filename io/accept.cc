@@ -95,7 +95,7 @@ void descriptor_shortage::turn_away(int listener) noexcept {
     }
 }
 
-task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, short_read meaning,
+task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, file_kind kind,
                                                              sockaddr_storage* peer) {
     executor& home = executor::current();
     bool has_paused = false;  // and no descriptor of this executor was closed meanwhile
@@ -107,7 +107,7 @@ task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref list
         });
         const std::expected<std::size_t, std::error_code> fd = co_await next;
         if (fd) {
-            co_return descriptor(home, static_cast<int>(*fd), meaning);
+            co_return descriptor(home, static_cast<int>(*fd), kind);
         }
         if (is_of_the_connection(fd.error())) {
             continue;

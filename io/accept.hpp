@@ -50,7 +50,7 @@ private:
 
 // The next connection at a listening socket. What accept(2) says of a connection that is gone already is passed over.
 // `peer`, if given, gets the address that it comes from.
-[[nodiscard]] task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, short_read meaning,
+[[nodiscard]] task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, file_kind kind,
                                                                            sockaddr_storage* peer = nullptr);
 
 }  // namespace brigade::detail

@@ -4,7 +4,6 @@
 #include <array>
 
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <brigade/errc.hpp>
 
@@ -46,7 +45,7 @@ io_operation::outcome read_some_operation::call(int fd) noexcept {
     if (buffer_.empty()) {
         return end_with(0);  // the system would wait for a byte even where there is no room for it
     }
-    return end_read(::read(fd, buffer_.data(), buffer_.size()), buffer_.size());
+    return end_read(read_bytes(fd, on_socket(), buffer_), buffer_.size());
 }
 
 io_operation::outcome read_some_vectored_operation::call(int fd) noexcept {
@@ -63,7 +62,7 @@ io_operation::outcome write_some_operation::call(int fd) noexcept {
     if (bytes_.empty()) {
         return end_with(0);
     }
-    const ssize_t written = ::write(fd, bytes_.data(), bytes_.size());
+    const std::ptrdiff_t written = write_bytes(fd, on_socket(), bytes_);
     if (written < 0) {
         return fail();
     }
@@ -71,15 +70,15 @@ io_operation::outcome write_some_operation::call(int fd) noexcept {
     return end_with(static_cast<std::size_t>(written));
 }
 
-io_operation::outcome readable_operation::call(int /*fd*/) noexcept {
-    return end_with(0);  // the readiness stays as it was, for who reads then
+io_operation::outcome event_operation::call(int /*fd*/) noexcept {
+    return end_with(0);  // the readiness stays as it was, for who calls then
 }
 
 io_operation::outcome read_exactly_operation::call(int fd) noexcept {
     if (rest_.empty()) {
         return end_with(0);
     }
-    const ssize_t got = ::read(fd, rest_.data(), rest_.size());
+    const std::ptrdiff_t got = read_bytes(fd, on_socket(), rest_);
     if (got < 0) {
         return fail();
     }
@@ -102,7 +101,7 @@ io_operation::outcome write_all_operation::call(int fd) noexcept {
     if (rest_.empty()) {
         return end_with(0);
     }
-    const ssize_t written = ::write(fd, rest_.data(), rest_.size());
+    const std::ptrdiff_t written = write_bytes(fd, on_socket(), rest_);
     if (written < 0) {
         return fail();
     }
@@ -153,23 +152,60 @@ std::expected<std::size_t, std::error_code> read_now(registration& entry, mutabl
     if (arrived == registration::arrival::waits) {
         return std::unexpected(std::make_error_code(std::errc::operation_would_block));
     }
-    const ssize_t got = retried([&] { return ::read(entry.fd(), buffer.data(), buffer.size()); });
-    const std::error_code error = got == -1 ? last_error() : std::error_code();
-    if (entry.is_closed()) {
+    const std::ptrdiff_t got = retried([&] { return read_bytes(entry.fd(), entry.is_socket(), buffer); });
+    const int failure = got < 0 ? last_errno() : 0;
+    if (entry.is_closed()) [[unlikely]] {
         return std::unexpected(make_error_code(errc::closed));
     }
-    if (error == std::errc::operation_would_block) {
-        return std::unexpected(error);
+    if (failure == EAGAIN) {
+        return std::unexpected(std::make_error_code(std::errc::operation_would_block));
     }
-    const auto count = static_cast<std::size_t>(error ? 0 : got);
+    const std::size_t count = failure == 0 ? static_cast<std::size_t>(got) : 0;
     // After an error as well: what follows it has no event of its own.
     entry.has_called(direction::read, arrived == registration::arrival::calls_after_the_end,
                      count != 0 && count < buffer.size());
-    if (error) {
-        return std::unexpected(error);
+    if (failure != 0) {
+        return std::unexpected(std::error_code(failure, std::system_category()));
     }
     entry.count(direction::read, count);
     return count;
+}
+
+std::expected<std::size_t, std::error_code> write_now(registration& entry, const_bytes bytes) noexcept {
+    registration::arrival arrived = registration::arrival::calls_again;
+    for (;;) {
+        const std::ptrdiff_t written = retried([&] { return write_bytes(entry.fd(), entry.is_socket(), bytes); });
+        if (written >= 0) {
+            const auto count = static_cast<std::size_t>(written);
+            entry.has_called(direction::write, arrived == registration::arrival::calls_after_the_end, false);
+            entry.count(direction::write, count);
+            return count;
+        }
+        const int failure = last_errno();
+        if (entry.is_closed()) {
+            return std::unexpected(make_error_code(errc::closed));
+        }
+        // REG1: what came before the word was quiet is found by one more call.
+        arrived = failure == EAGAIN ? entry.take_readiness(direction::write) : registration::arrival::waits;
+        if (arrived == registration::arrival::waits) {
+            return std::unexpected(std::error_code(failure, std::system_category()));
+        }
+    }
+}
+
+// Runs `use(registration)`, which waits for nothing, as the one operation of its direction.
+template <class Use>
+std::expected<std::size_t, std::error_code> at_once(descriptor_ref d, direction way, Use use) noexcept {
+    if (d.entry == nullptr) {
+        return std::unexpected(make_error_code(errc::closed));
+    }
+    const registration::admission admitted = d.entry->begin(d.generation, way);
+    if (admitted != registration::admission::granted) {
+        return std::unexpected(registration::error_of(admitted));
+    }
+    const std::expected<std::size_t, std::error_code> outcome = use(*d.entry);
+    d.entry->end(way);
+    return outcome;
 }
 
 }  // namespace
@@ -179,21 +215,17 @@ std::expected<std::size_t, std::error_code> read_now(registration& entry, mutabl
 namespace brigade {
 
 std::expected<std::size_t, std::error_code> byte_stream::try_read_some(mutable_bytes buffer) noexcept {
-    using detail::registration;
-    const detail::descriptor_ref d = descriptor_.ref();
-    if (d.entry == nullptr) {
-        return std::unexpected(make_error_code(errc::closed));
-    }
-    const registration::admission admitted = d.entry->begin(d.generation, detail::direction::read);
-    if (admitted != registration::admission::granted) {
-        return std::unexpected(registration::error_of(admitted));
-    }
-    std::expected<std::size_t, std::error_code> got = 0;
-    if (!buffer.empty()) {
-        got = detail::read_now(*d.entry, buffer);
-    }
-    d.entry->end(detail::direction::read);
-    return got;
+    using result = std::expected<std::size_t, std::error_code>;
+    return detail::at_once(descriptor_.ref(), detail::direction::read, [buffer](detail::registration& entry) {
+        return buffer.empty() ? result(0) : detail::read_now(entry, buffer);
+    });
+}
+
+std::expected<std::size_t, std::error_code> byte_stream::try_write_some(const_bytes bytes) noexcept {
+    using result = std::expected<std::size_t, std::error_code>;
+    return detail::at_once(descriptor_.ref(), detail::direction::write, [bytes](detail::registration& entry) {
+        return bytes.empty() ? result(0) : detail::write_now(entry, bytes);
+    });
 }
 
 }  // namespace brigade

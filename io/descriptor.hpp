@@ -20,7 +20,7 @@ namespace brigade::detail {
 
 // Takes over an fd that was made elsewhere: sets O_NONBLOCK, which all have who share the open file, and FD_CLOEXEC.
 // The error is fcntl's.
-[[nodiscard]] std::expected<descriptor, std::error_code> adopt_fd(executor& home, owned_fd fd, short_read meaning,
+[[nodiscard]] std::expected<descriptor, std::error_code> adopt_fd(executor& home, owned_fd fd, file_kind kind,
                                                                   sharing who = sharing::with_others);
 
 // Runs `use(fd)`, which gives what a system call gave, while the descriptor cannot be closed.

@@ -151,13 +151,11 @@ io_operation::step io_operation::call_or_wait() noexcept {
 
 io_operation::step io_operation::wait() noexcept {
     registration& entry = *descriptor_.entry;
-    std::error_code error = entry.objection(direction_);
-    if (!error && !entry.is_watched()) {
-        error = entry.watch();
-    }
-    if (error) {
-        end_with(error);
-        return step::over;
+    if (!entry.is_ready_for_waits()) {
+        if (const std::error_code error = entry.prepare_wait(direction_)) {
+            end_with(error);
+            return step::over;
+        }
     }
     scheduler_ = current_scheduler();
     let_go_.store(false, std::memory_order_relaxed);  // nobody else knows this yet

@@ -17,8 +17,8 @@ namespace brigade {
 
 namespace {
 
+using detail::file_kind;
 using detail::sharing;
-using detail::short_read;
 
 std::unexpected<std::error_code> invalid() {
     return std::unexpected(std::make_error_code(std::errc::invalid_argument));
@@ -39,7 +39,7 @@ std::expected<detail::descriptor, std::error_code> adopt_pipe(executor& home, ow
         return invalid();
     }
     // A writer may have O_DIRECT, which this end does not show: then a read gives one packet, and another may follow.
-    return detail::adopt_fd(home, std::move(fd), short_read::may_leave_more, who);
+    return detail::adopt_fd(home, std::move(fd), file_kind::other, who);
 }
 
 std::expected<detail::descriptor, std::error_code> open_fifo(executor& home, const std::string& path, int access) {
@@ -134,7 +134,7 @@ std::expected<pipe_ends, std::error_code> make_pipe(executor& home) {
         return detail::error_of_call();
     }
     owned_fd writing(fds[1]);
-    detail::descriptor reading(home, fds[0], short_read::empties);
+    detail::descriptor reading(home, fds[0], file_kind::pipe);
     return pipe_ends{.reader = pipe_reader(std::move(reading)),
                      .writer = pipe_writer(detail::descriptor(home, writing.release()))};
 }

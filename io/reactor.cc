@@ -75,9 +75,9 @@ void reactor::close_descriptors() noexcept {
     }
 }
 
-descriptor_ref reactor::open(int fd, short_read meaning, sharing who) {
+descriptor_ref reactor::open(int fd, file_kind kind, sharing who) {
     registration& slot = table_.take(*this);
-    return {&slot, slot.open(fd, meaning, who)};
+    return {&slot, slot.open(fd, kind, who)};
 }
 
 std::error_code reactor::arm(const registration& r) noexcept {

@@ -44,8 +44,7 @@ public:
     reactor& operator=(const reactor&) = delete;
 
     // Takes over a non-blocking fd. Any thread.
-    [[nodiscard]] descriptor_ref open(int fd, short_read meaning = short_read::may_leave_more,
-                                      sharing who = sharing::none);
+    [[nodiscard]] descriptor_ref open(int fd, file_kind kind = file_kind::other, sharing who = sharing::none);
     // What accepts do when there is no descriptor left.
     [[nodiscard]] descriptor_shortage& shortage() noexcept { return shortage_; }
 

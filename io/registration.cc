@@ -17,9 +17,9 @@ void registration::settle(registration_home& home, std::uint32_t index) noexcept
 }
 
 // Relaxed: nobody else knows the fd yet. A late event of the slot's last one may be under way, and finds either.
-std::uint32_t registration::open(int fd, short_read meaning, sharing who) noexcept {
+std::uint32_t registration::open(int fd, file_kind kind, sharing who) noexcept {
     fd_ = fd;
-    meaning_ = meaning;
+    kind_ = kind;
     sharing_ = who;
     watched_.store(false, std::memory_order_relaxed);
     for (word& readiness : readiness_) {
@@ -86,7 +86,7 @@ void registration::wake_closed(word& readiness) noexcept {
 }
 
 std::error_code registration::watch() noexcept {
-    if (is_watched()) {
+    if (watched_.load(std::memory_order_relaxed)) {  // as is_ready_for_waits() says
         return {};
     }
     const sync::spinlock_guard lock(watch_lock_);
@@ -97,7 +97,7 @@ std::error_code registration::watch() noexcept {
         if (const std::error_code error = home_->arm(*this)) {
             return error;
         }
-        watched_.store(true, std::memory_order_relaxed);  // as is_watched() says
+        watched_.store(true, std::memory_order_relaxed);  // as is_ready_for_waits() says
     }
     return {};
 }
@@ -125,6 +125,11 @@ void registration::count_traffic(direction d, std::size_t bytes) noexcept {
 
 std::error_code registration::objection(direction d) const noexcept {
     return traffic_ != nullptr ? traffic_->objection(d) : std::error_code();
+}
+
+std::error_code registration::prepare_wait(direction d) noexcept {
+    const std::error_code objected = objection(d);
+    return objected ? objected : watch();
 }
 
 bool registration::waits(std::uint32_t generation, direction d) noexcept {

@@ -82,7 +82,7 @@ public:
     void settle(registration_home& home, std::uint32_t index) noexcept;
 
     // Takes a non-blocking fd, with one reference, the owner's. Gives the generation, by which all others name the fd.
-    [[nodiscard]] std::uint32_t open(int fd, short_read meaning, sharing who) noexcept;
+    [[nodiscard]] std::uint32_t open(int fd, file_kind kind, sharing who) noexcept;
     // See REG3. Any thread; does nothing when that generation is closed already.
     void close(std::uint32_t generation) noexcept;
 
@@ -100,7 +100,12 @@ public:
         return (state_.load(std::memory_order_relaxed) & is_closed_bit) != 0;  // the system calls are what matters
     }
     [[nodiscard]] int fd() const noexcept { return fd_; }
-    [[nodiscard]] bool short_read_empties() const noexcept { return meaning_ == short_read::empties; }
+    [[nodiscard]] bool is_socket() const noexcept {
+        return kind_ == file_kind::tcp_connection || kind_ == file_kind::socket;
+    }
+    [[nodiscard]] bool short_read_empties() const noexcept {
+        return kind_ == file_kind::tcp_connection || kind_ == file_kind::pipe;
+    }
     // As epoll knows the slot: generation and index.
     [[nodiscard]] std::uint64_t key() const noexcept {
         return generation_of(state_.load(std::memory_order_relaxed)) << 32 | index_;  // constant meanwhile
@@ -126,14 +131,16 @@ public:
     [[nodiscard]] arrival wait(direction d, io_operation& o) noexcept;  // waits: `o` may be gone
     // As wait(), for a call that is made only if it is worth a try: `waits` says that it is not.
     [[nodiscard]] arrival take_readiness(direction d) noexcept;
-    // REG6: why it must not wait; no error when it may.
-    [[nodiscard]] std::error_code objection(direction d) const noexcept;
+    // Whether an operation may wait without prepare_wait(). Relaxed: who comes to wait before the fd is in epoll hears
+    // of what is there by then, as it is put in.
+    [[nodiscard]] bool is_ready_for_waits() const noexcept {
+        return traffic_ == nullptr && watched_.load(std::memory_order_relaxed);
+    }
+    // Puts the fd into epoll, if it is not there. The error is epoll_ctl's, or why the operation must not wait (REG6).
+    [[nodiscard]] std::error_code prepare_wait(direction d) noexcept;
     // Takes it out; false when others have.
     [[nodiscard]] bool withdraw(direction d, io_operation& o) noexcept;
-    // Whether the fd is in epoll. Relaxed: who comes to wait before it is hears of what is there by then, as it is put
-    // in.
-    [[nodiscard]] bool is_watched() const noexcept { return watched_.load(std::memory_order_relaxed); }
-    // Puts the fd into epoll, if it is not there. The error is epoll_ctl's.
+    // The part of prepare_wait() that puts the fd into epoll.
     [[nodiscard]] std::error_code watch() noexcept;
 
     // The reactor is about to deliver something that can be read: fetches who waits for it.
@@ -188,13 +195,14 @@ private:
     [[nodiscard]] bool deliver_to(direction d, std::uintptr_t news) noexcept;
     void wake_closed(word& readiness) noexcept;
     void count_traffic(direction d, std::size_t bytes) noexcept;
+    [[nodiscard]] std::error_code objection(direction d) const noexcept;  // REG6
     void drop(std::uint64_t what) noexcept;
     void end_of_last(std::uint64_t state) noexcept;
 
     registration_home* home_ = nullptr;
     std::uint32_t index_ = 0;
     int fd_ = -1;
-    short_read meaning_ = short_read::may_leave_more;
+    file_kind kind_ = file_kind::other;
     sharing sharing_ = sharing::none;
     traffic* traffic_ = nullptr;  // REG6
     sync::atomic<std::uint64_t> state_{is_closed_bit};
@@ -272,7 +280,12 @@ inline registration::arrival registration::wait(direction d, io_operation& o) no
     }
 }
 
-// Here, where it can be inlined: it is on the way of every byte.
+// Here, where they can be inlined: they are on the way of every byte.
+
+inline bool io_operation::on_socket() const noexcept {
+    return descriptor_.entry->is_socket();
+}
+
 inline void io_operation::moved(std::size_t bytes) noexcept {
     descriptor_.entry->count(direction_, bytes);
 }

@@ -48,7 +48,7 @@ task<> server_core::accept_until_closed(server_core& core) {
             co_await core.room_;
         }
         sockaddr_storage peer{};
-        auto accepting = accept_from(core.service_->listener(), core.service_->meaning(), &peer);
+        auto accepting = accept_from(core.service_->listener(), core.service_->kind(), &peer);
         std::expected<descriptor, std::error_code> socket = co_await std::move(accepting);
         if (socket) {
             core.take(std::move(*socket), peer);

@@ -19,12 +19,12 @@ namespace brigade::detail {
 
 // Non-blocking, and closed in a process that this one executes.
 [[nodiscard]] inline std::expected<descriptor, std::error_code> open_socket(executor& home, int family, int type,
-                                                                            int protocol, short_read meaning) {
+                                                                            int protocol, file_kind kind) {
     const int fd = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd == -1) {
         return error_of_call();
     }
-    return descriptor(home, fd, meaning);
+    return descriptor(home, fd, kind);
 }
 
 [[nodiscard]] inline std::expected<std::pair<descriptor, descriptor>, std::error_code> open_socket_pair(executor& home,
@@ -34,8 +34,8 @@ namespace brigade::detail {
         return error_of_call();
     }
     owned_fd second(fds[1]);
-    descriptor first(home, fds[0]);
-    return std::pair(std::move(first), descriptor(home, second.release()));
+    descriptor first(home, fds[0], file_kind::socket);
+    return std::pair(std::move(first), descriptor(home, second.release(), file_kind::socket));
 }
 
 // What a socket is that was made elsewhere. The error is getsockopt's: not_a_socket, for example.
@@ -53,7 +53,7 @@ struct expected_property {
 };
 // Takes it over if it is what is expected; otherwise closes it, and the error is invalid_argument.
 [[nodiscard]] inline std::expected<descriptor, std::error_code> adopt_socket(
-    executor& home, owned_fd socket, short_read meaning, std::initializer_list<expected_property> properties) {
+    executor& home, owned_fd socket, file_kind kind, std::initializer_list<expected_property> properties) {
     for (const expected_property& p : properties) {
         const std::expected<int, std::error_code> value = socket_property(socket.get(), p.name);
         if (!value) {
@@ -63,7 +63,7 @@ struct expected_property {
             return std::unexpected(std::make_error_code(std::errc::invalid_argument));
         }
     }
-    return adopt_fd(home, std::move(socket), meaning);
+    return adopt_fd(home, std::move(socket), kind);
 }
 
 template <class Value>

@@ -39,7 +39,7 @@ task<amount> on_pool(descriptor_ref d, Call call) {
 }  // namespace
 
 standard_stream::standard_stream(executor& home, int number, bool writes)
-    : descriptor_(home, open_again(number, writes), short_read::may_leave_more, sharing::with_others) {}
+    : descriptor_(home, open_again(number, writes), file_kind::other, sharing::with_others) {}
 
 int standard_stream::open_again(int number, bool writes) {
     struct stat status{};

@@ -8,12 +8,34 @@
 #include <limits>
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <brigade/detail/sync.hpp>
 
 namespace brigade::detail {
 
 namespace {
+
+// The calls that a service makes for each request go to the kernel directly. glibc's functions are cancellation points,
+// and pay for that with two locked instructions each where there are several threads. A sanitizer has to see them.
+#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer) || defined(__SANITIZE_THREAD__) || \
+    BRIGADE_HAS_FEATURE(thread_sanitizer)
+constexpr bool calls_directly = false;
+#else
+constexpr bool calls_directly = true;
+#endif
+
+int wait_until(int epoll, std::span<epoll_event> events, const timespec* until) noexcept {
+    const int most = static_cast<int>(events.size());
+    if constexpr (calls_directly) {
+        return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, events.data(), most, until, nullptr, _NSIG / 8));
+    } else {
+        return ::epoll_pwait2(epoll, events.data(), most, until, nullptr);
+    }
+}
 
 int wait_in_milliseconds(int epoll, std::span<epoll_event> events, std::chrono::nanoseconds limit) noexcept {
     int timeout = -1;
@@ -32,8 +54,7 @@ std::size_t wait_for_events(int epoll, std::span<epoll_event> events, std::chron
     if (has_pwait2.load(std::memory_order_relaxed)) {  // says what the system has; carries nothing
         const auto seconds = std::chrono::floor<std::chrono::seconds>(limit);
         const timespec until{.tv_sec = seconds.count(), .tv_nsec = (limit - seconds).count()};
-        count = ::epoll_pwait2(epoll, events.data(), static_cast<int>(events.size()),
-                               limit == std::chrono::nanoseconds::max() ? nullptr : &until, nullptr);
+        count = wait_until(epoll, events, limit == std::chrono::nanoseconds::max() ? nullptr : &until);
         if (count == -1 && errno == ENOSYS) {
             has_pwait2.store(false, std::memory_order_relaxed);
         }
@@ -45,6 +66,26 @@ std::size_t wait_for_events(int epoll, std::span<epoll_event> events, std::chron
         fail_fatally("waiting in epoll");
     }
     return static_cast<std::size_t>(std::max(count, 0));
+}
+
+std::ptrdiff_t read_bytes(int fd, bool is_socket, std::span<std::byte> buffer) noexcept {
+    if constexpr (calls_directly) {
+        return is_socket ? ::syscall(SYS_recvfrom, fd, buffer.data(), buffer.size(), 0, nullptr, nullptr)
+                         : ::syscall(SYS_read, fd, buffer.data(), buffer.size());
+    } else {
+        return is_socket ? ::recvfrom(fd, buffer.data(), buffer.size(), 0, nullptr, nullptr)
+                         : ::read(fd, buffer.data(), buffer.size());
+    }
+}
+
+std::ptrdiff_t write_bytes(int fd, bool is_socket, std::span<const std::byte> bytes) noexcept {
+    if constexpr (calls_directly) {
+        return is_socket ? ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0)
+                         : ::syscall(SYS_write, fd, bytes.data(), bytes.size());
+    } else {
+        return is_socket ? ::sendto(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0)
+                         : ::write(fd, bytes.data(), bytes.size());
+    }
 }
 
 [[gnu::noinline]] int last_errno() noexcept {

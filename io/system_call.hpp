@@ -30,6 +30,11 @@ void close_fd(int fd) noexcept;
 [[nodiscard]] std::size_t wait_for_events(int epoll, std::span<epoll_event> events,
                                           std::chrono::nanoseconds limit) noexcept;
 
+// read(2) and write(2). For a socket that is recv(2) and send(2), which take a shorter way through the kernel, and
+// raise no SIGPIPE.
+[[nodiscard]] std::ptrdiff_t read_bytes(int fd, bool is_socket, std::span<std::byte> buffer) noexcept;
+[[nodiscard]] std::ptrdiff_t write_bytes(int fd, bool is_socket, std::span<const std::byte> bytes) noexcept;
+
 // Whether `events` of poll(2) are there, or an error or hang-up, without waiting. -1 when not, or when the call fails:
 // errno says EAGAIN, or why.
 [[nodiscard]] int poll_now(int fd, short events) noexcept;

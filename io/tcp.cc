@@ -21,7 +21,7 @@ using detail::set_option;
 
 std::expected<detail::descriptor, std::error_code> open_tcp_socket(executor& home, const endpoint& for_address) {
     return detail::open_socket(home, for_address.native()->sa_family, SOCK_STREAM, IPPROTO_TCP,
-                               detail::short_read::empties);
+                               detail::file_kind::tcp_connection);
 }
 
 // The call is repeated to learn the outcome: the system says EALREADY while the connection is being made, then once its
@@ -60,7 +60,7 @@ task<std::expected<tcp_stream, std::error_code>> tcp_stream::connect(endpoint pe
 
 std::expected<tcp_stream, std::error_code> tcp_stream::adopt(executor& home, owned_fd socket) {
     std::expected<detail::descriptor, std::error_code> adopted =
-        detail::adopt_socket(home, std::move(socket), detail::short_read::empties,
+        detail::adopt_socket(home, std::move(socket), detail::file_kind::tcp_connection,
                              {{SO_PROTOCOL, IPPROTO_TCP}, {SO_TYPE, SOCK_STREAM}, {SO_ACCEPTCONN, 0}});
     if (!adopted) {
         return std::unexpected(adopted.error());
@@ -154,7 +154,7 @@ std::expected<tcp_listener, std::error_code> tcp_listener::bind(const endpoint& 
 
 std::expected<tcp_listener, std::error_code> tcp_listener::adopt(executor& home, owned_fd socket) {
     std::expected<detail::descriptor, std::error_code> adopted =
-        detail::adopt_socket(home, std::move(socket), detail::short_read::may_leave_more,
+        detail::adopt_socket(home, std::move(socket), detail::file_kind::socket,
                              {{SO_PROTOCOL, IPPROTO_TCP}, {SO_TYPE, SOCK_STREAM}, {SO_ACCEPTCONN, 1}});
     if (!adopted) {
         return std::unexpected(adopted.error());
@@ -164,7 +164,7 @@ std::expected<tcp_listener, std::error_code> tcp_listener::adopt(executor& home,
 
 task<std::expected<tcp_stream, std::error_code>> tcp_listener::accept() {
     std::expected<detail::descriptor, std::error_code> accepted =
-        co_await detail::accept_from(descriptor_.ref(), detail::short_read::empties);
+        co_await detail::accept_from(descriptor_.ref(), detail::file_kind::tcp_connection);
     if (!accepted) {
         co_return std::unexpected(accepted.error());
     }

@@ -15,8 +15,8 @@ using detail::set_option;
 
 std::expected<udp_socket, std::error_code> udp_socket::bind(executor& home, const endpoint& local,
                                                             udp_options options) {
-    std::expected<detail::descriptor, std::error_code> socket = detail::open_socket(
-        home, local.native()->sa_family, SOCK_DGRAM, IPPROTO_UDP, detail::short_read::may_leave_more);
+    std::expected<detail::descriptor, std::error_code> socket =
+        detail::open_socket(home, local.native()->sa_family, SOCK_DGRAM, IPPROTO_UDP, detail::file_kind::socket);
     if (!socket) {
         return std::unexpected(socket.error());
     }

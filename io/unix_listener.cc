@@ -65,7 +65,7 @@ std::expected<void, std::error_code> bind_socket(int fd, const unix_endpoint& lo
 std::expected<unix_listener, std::error_code> unix_listener::bind(executor& home, const unix_endpoint& local,
                                                                   unix_listener_options options) {
     std::expected<detail::descriptor, std::error_code> socket =
-        detail::open_socket(home, AF_UNIX, SOCK_STREAM, 0, detail::short_read::may_leave_more);
+        detail::open_socket(home, AF_UNIX, SOCK_STREAM, 0, detail::file_kind::socket);
     if (!socket) {
         return std::unexpected(socket.error());
     }
@@ -120,7 +120,7 @@ void unix_listener::remove_file() const noexcept {
 
 task<std::expected<unix_stream, std::error_code>> unix_listener::accept() {
     std::expected<detail::descriptor, std::error_code> accepted =
-        co_await detail::accept_from(descriptor_.ref(), detail::short_read::may_leave_more);
+        co_await detail::accept_from(descriptor_.ref(), detail::file_kind::socket);
     if (!accepted) {
         co_return std::unexpected(accepted.error());
     }

@@ -15,7 +15,6 @@ namespace {
 
 using detail::name_of_socket;
 using detail::set_option;
-using detail::short_read;
 
 int connect_to(int fd, const unix_endpoint& peer) noexcept {
     return ::connect(fd, peer.native(), peer.native_size());
@@ -32,7 +31,7 @@ task<std::expected<unix_stream, std::error_code>> unix_stream::connect(unix_endp
         co_return std::unexpected(std::make_error_code(std::errc::operation_canceled));
     }
     std::expected<detail::descriptor, std::error_code> socket =
-        detail::open_socket(executor::current(), AF_UNIX, SOCK_STREAM, 0, short_read::may_leave_more);
+        detail::open_socket(executor::current(), AF_UNIX, SOCK_STREAM, 0, detail::file_kind::socket);
     if (!socket) {
         co_return std::unexpected(socket.error());
     }
@@ -65,7 +64,7 @@ std::expected<std::pair<unix_stream, unix_stream>, std::error_code> unix_stream:
 
 std::expected<unix_stream, std::error_code> unix_stream::adopt(executor& home, owned_fd socket) {
     std::expected<detail::descriptor, std::error_code> adopted =
-        detail::adopt_socket(home, std::move(socket), short_read::may_leave_more,
+        detail::adopt_socket(home, std::move(socket), detail::file_kind::socket,
                              {{SO_DOMAIN, AF_UNIX}, {SO_TYPE, SOCK_STREAM}, {SO_ACCEPTCONN, 0}});
     if (!adopted) {
         return std::unexpected(adopted.error());
@@ -102,7 +101,7 @@ std::expected<void, std::error_code> unix_stream::set_send_buffer(int bytes) noe
 
 std::expected<unix_datagram, std::error_code> unix_datagram::bind(executor& home, const unix_endpoint& local) {
     std::expected<detail::descriptor, std::error_code> socket =
-        detail::open_socket(home, AF_UNIX, SOCK_DGRAM, 0, short_read::may_leave_more);
+        detail::open_socket(home, AF_UNIX, SOCK_DGRAM, 0, detail::file_kind::socket);
     if (!socket) {
         return std::unexpected(socket.error());
     }

@@ -20,7 +20,7 @@ io_operation::outcome readiness_operation::call(int fd) noexcept {
 
 std::expected<watched_fd, std::error_code> watched_fd::adopt(executor& home, owned_fd fd) {
     std::expected<detail::descriptor, std::error_code> adopted =
-        detail::adopt_fd(home, std::move(fd), detail::short_read::may_leave_more);
+        detail::adopt_fd(home, std::move(fd), detail::file_kind::other);
     if (!adopted) {
         return std::unexpected(adopted.error());
     }

@@ -18,40 +18,47 @@ namespace {
 using namespace network;
 using namespace std::chrono_literals;
 
-// Answers what is there. Whether the connection goes on. The buffer is in the frame, so a silent connection has none.
+enum class exchange { goes_on, is_over };
+
+// Answers what is there, with a buffer on the stack: a silent connection has none. What the system does not take at
+// once is left in `unsent`.
 template <std::size_t Size>
-brigade::task<bool> answer_what_is_there(brigade::tcp_stream& peer, responder& answers) {
+exchange answer_what_is_there(brigade::tcp_stream& peer, responder& answers, std::vector<char>& unsent) {
     std::array<char, Size> buffer;
-    for (;;) {
-        const auto received = peer.try_read_some(std::as_writable_bytes(std::span(buffer)));
-        if (!received) {
-            co_return received.error() == std::errc::operation_would_block;
+    const auto received = peer.try_read_some(std::as_writable_bytes(std::span(buffer)));
+    if (!received) {
+        return received.error() == std::errc::operation_would_block ? exchange::goes_on : exchange::is_over;
+    }
+    const std::span<const char> reply =
+        *received == 0 ? answers.end() : answers.answer(std::span(buffer).first(*received));
+    if (!reply.empty()) {
+        const auto sent = peer.try_write_some(std::as_bytes(reply));
+        if (!sent && sent.error() != std::errc::operation_would_block) {
+            return exchange::is_over;
         }
-        const std::span<const char> reply =
-            *received == 0 ? answers.end() : answers.answer(std::span(buffer).first(*received));
-        if (!reply.empty()) {
-            const auto sent = co_await peer.write_all(std::as_bytes(reply));
-            if (!sent) {
-                co_return false;
-            }
-        }
-        if (*received == 0) {
-            co_return false;
+        if (const auto rest = reply.subspan(sent.value_or(0)); !rest.empty()) {
+            unsent.assign(rest.begin(), rest.end());
         }
     }
+    return *received == 0 ? exchange::is_over : exchange::goes_on;
 }
 
 template <std::size_t Size>
 brigade::task<> serve(brigade::tcp_stream peer, const server_options& options) {
     responder answers(options);
-    for (;;) {
+    std::vector<char> unsent;
+    for (exchange next = exchange::goes_on; next == exchange::goes_on;) {
         const auto there_is_some = co_await peer.readable();
         if (!there_is_some) {
             co_return;
         }
-        const bool goes_on = co_await answer_what_is_there<Size>(peer, answers);
-        if (!goes_on) {
-            co_return;
+        next = answer_what_is_there<Size>(peer, answers, unsent);
+        if (!unsent.empty()) {
+            const auto sent = co_await peer.write_all(std::as_bytes(std::span(unsent)));
+            if (!sent) {
+                co_return;
+            }
+            unsent.clear();
         }
     }
 }

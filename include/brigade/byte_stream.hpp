@@ -64,9 +64,9 @@ private:
 };
 
 // No system call: waits until an event says that one is worth a try.
-class readable_operation final : public io_operation {
+class event_operation final : public io_operation {
 public:
-    explicit readable_operation(descriptor_ref d) noexcept : io_operation(d, direction::read) {}
+    event_operation(descriptor_ref d, direction way) noexcept : io_operation(d, way) {}
     [[nodiscard]] std::expected<void, std::error_code> await_resume() const noexcept { return result_without_value(); }
 
 private:
@@ -138,10 +138,13 @@ public:
     // For a connection that may be silent for long, and needs no buffer meanwhile: readable() waits until there may be
     // something to read, or the end; then try_read_some() reads it without waiting, as read_some() does, or gives
     // std::errc::operation_would_block, and readable() is to be awaited again.
-    [[nodiscard]] detail::readable_operation readable() noexcept {
-        return detail::readable_operation(descriptor_.ref());
-    }
+    [[nodiscard]] detail::event_operation readable() noexcept { return {descriptor_.ref(), detail::direction::read}; }
     [[nodiscard]] std::expected<std::size_t, std::error_code> try_read_some(mutable_bytes buffer) noexcept;
+
+    // The same for writing: try_write_some() writes as much as the system takes without waiting, or gives
+    // std::errc::operation_would_block, and writable() waits until it may take some.
+    [[nodiscard]] detail::event_operation writable() noexcept { return {descriptor_.ref(), detail::direction::write}; }
+    [[nodiscard]] std::expected<std::size_t, std::error_code> try_write_some(const_bytes bytes) noexcept;
 
     // Writes as much as the system takes at once, at least one byte unless there is none.
     [[nodiscard]] detail::write_some_operation write_some(const_bytes bytes) noexcept {

@@ -136,12 +136,12 @@ struct accepted_by;
 template <>
 struct accepted_by<tcp_listener> {
     using stream = tcp_stream;
-    static constexpr short_read meaning = short_read::empties;
+    static constexpr file_kind kind = file_kind::tcp_connection;
 };
 template <>
 struct accepted_by<unix_listener> {
     using stream = unix_stream;
-    static constexpr short_read meaning = short_read::may_leave_more;
+    static constexpr file_kind kind = file_kind::socket;
 };
 
 struct listener_access {
@@ -159,7 +159,7 @@ public:
     typed_service(Listener l, Handler h) : listener_(std::move(l)), handler_(std::move(h)) {}
 
     [[nodiscard]] descriptor_ref listener() const noexcept override { return listener_access::of(listener_); }
-    [[nodiscard]] short_read meaning() const noexcept override { return accepted_by<Listener>::meaning; }
+    [[nodiscard]] file_kind kind() const noexcept override { return accepted_by<Listener>::kind; }
     void close_listener() noexcept override { listener_.close(); }
     [[nodiscard]] task<> serve(admitted a) override {
         stop_source& own = co_await own_stop_source();

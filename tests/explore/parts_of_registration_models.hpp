@@ -21,10 +21,10 @@ namespace explore {
 using brigade::stop_source;
 using brigade::detail::descriptor_ref;
 using brigade::detail::direction;
+using brigade::detail::file_kind;
 using brigade::detail::io_operation;
 using brigade::detail::registration;
 using brigade::detail::registration_home;
-using brigade::detail::short_read;
 namespace sync = brigade::detail::sync;
 
 using read_result = std::expected<std::size_t, std::error_code>;
@@ -40,7 +40,7 @@ public:
         bytes_ = 0;
         ended_ = armed_ = edge_ = false;
         has_some_.store(false, std::memory_order_relaxed);
-        ref_ = {&slot_, slot_.open(7, short_read::empties, brigade::detail::sharing::none)};
+        ref_ = {&slot_, slot_.open(7, file_kind::tcp_connection, brigade::detail::sharing::none)};
     }
 
     [[nodiscard]] descriptor_ref ref() const noexcept { return ref_; }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstdarg>
 #include <cstddef>
 #include <cstdlib>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -43,6 +45,8 @@ REPLACED(int, poll, pollfd*, nfds_t, int)
 REPLACED(int, epoll_wait, int, epoll_event*, int, int)
 REPLACED(int, epoll_pwait2, int, epoll_event*, int, const timespec*, const sigset_t*)
 REPLACED(int, epoll_ctl, int, int, int, epoll_event*)
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
 }
 // NOLINTEND
 
@@ -236,7 +240,8 @@ ssize_t __wrap_readv(int fd, const iovec* buffers, int n) {
 }
 
 ssize_t __wrap_recvfrom(int fd, void* buffer, size_t n, int flags, sockaddr* from, socklen_t* size) {
-    return fault::fails(fd, target_of(fd)) ? -1 : __real_recvfrom(fd, buffer, n, flags, from, size);
+    const target what = target_of(fd);
+    return fault::fails(fd, what) ? -1 : __real_recvfrom(fd, buffer, fault::to_read(n, what), flags, from, size);
 }
 
 ssize_t __wrap_recvmsg(int fd, msghdr* message, int flags) {
@@ -279,7 +284,8 @@ ssize_t __wrap_send(int fd, const void* bytes, size_t n, int flags) {
 }
 
 ssize_t __wrap_sendto(int fd, const void* bytes, size_t n, int flags, const sockaddr* to, socklen_t size) {
-    return fault::fails(fd, target_of(fd)) ? -1 : __real_sendto(fd, bytes, n, flags, to, size);
+    const target what = target_of(fd);
+    return fault::fails(fd, what) ? -1 : __real_sendto(fd, bytes, fault::to_write(n, what), flags, to, size);
 }
 
 ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {
@@ -361,5 +367,33 @@ int __wrap_epoll_ctl(int epoll, int what, int fd, epoll_event* event) {
         fault::remember(epoll, fd, *event);
     }
     return __real_epoll_ctl(epoll, what, fd, event);
+}
+
+// What the library calls without the C library's functions.
+long __wrap_syscall(long number, ...) {
+    va_list given;
+    va_start(given, number);
+    std::array<long, 6> a{};  // there are never more; what was not given is not looked at by the kernel either
+    for (long& argument : a) {
+        argument = va_arg(given, long);
+    }
+    va_end(given);
+    const int fd = static_cast<int>(a[0]);
+    const auto size = static_cast<size_t>(a[2]);
+    switch (number) {
+        case SYS_read:
+            return __wrap_read(fd, reinterpret_cast<void*>(a[1]), size);
+        case SYS_recvfrom:
+            return __wrap_recvfrom(fd, reinterpret_cast<void*>(a[1]), size, static_cast<int>(a[3]), nullptr, nullptr);
+        case SYS_write:
+            return __wrap_write(fd, reinterpret_cast<const void*>(a[1]), size);
+        case SYS_sendto:
+            return __wrap_send(fd, reinterpret_cast<const void*>(a[1]), size, static_cast<int>(a[3]));
+        case SYS_epoll_pwait2:
+            return __wrap_epoll_pwait2(fd, reinterpret_cast<epoll_event*>(a[1]), static_cast<int>(a[2]),
+                                       reinterpret_cast<const timespec*>(a[3]), nullptr);
+        default:
+            return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
 }
 // NOLINTEND

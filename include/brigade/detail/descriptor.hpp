@@ -18,8 +18,13 @@ struct descriptor_ref {
     std::uint32_t generation = 0;
 };
 
-// What it means that a read got less than it asked for.
-enum class short_read : bool { may_leave_more, empties };
+// What a descriptor is, as far as it is read and written in different ways.
+enum class file_kind : std::uint8_t {
+    tcp_connection,  // a read that got less than it asked for has emptied it
+    socket,          // of another kind
+    pipe,            // as a TCP connection
+    other,
+};
 
 // Whether others, in this process or another, use the same open file: then closing this descriptor leaves a connection
 // alone, and otherwise ends it at once, although operations may still be inside.
@@ -30,7 +35,7 @@ class descriptor {
 public:
     descriptor() = default;
     // Takes over a non-blocking fd; closes it if that fails (std::bad_alloc, std::system_error).
-    descriptor(executor& home, int fd, short_read meaning = short_read::may_leave_more, sharing who = sharing::none);
+    descriptor(executor& home, int fd, file_kind kind = file_kind::other, sharing who = sharing::none);
     descriptor(descriptor&& other) noexcept : ref_(std::exchange(other.ref_, {})) {}
     descriptor& operator=(descriptor&& other) noexcept {
         if (this != &other) {

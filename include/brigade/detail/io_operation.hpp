@@ -86,6 +86,7 @@ protected:
     void moved(std::size_t bytes) noexcept;
     // Whether close() has come. Then the end of the connection is close()'s own doing (REG3).
     [[nodiscard]] bool closed() const noexcept;
+    [[nodiscard]] bool on_socket() const noexcept;
 
     [[nodiscard]] const std::expected<std::size_t, std::error_code>& result() const noexcept { return result_; }
     [[nodiscard]] std::expected<void, std::error_code> result_without_value() const noexcept {

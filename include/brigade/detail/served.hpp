@@ -59,7 +59,7 @@ public:
 
     [[nodiscard]] virtual descriptor_ref listener() const noexcept = 0;
     // What it means that a read from its connections got less than it asked for.
-    [[nodiscard]] virtual short_read meaning() const noexcept = 0;
+    [[nodiscard]] virtual file_kind kind() const noexcept = 0;
     // Any thread.
     virtual void close_listener() noexcept = 0;
     // Outlives the task, which holds the core by `client`.

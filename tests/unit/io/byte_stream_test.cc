@@ -107,6 +107,78 @@ TEST(byte_stream, readable_ends_by_stop_deadline_and_close_and_try_read_some_say
     });
 }
 
+TEST(byte_stream, try_write_some_writes_what_there_is_room_for_and_writable_waits_for_more) {
+    on_workers(2, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        const std::vector<std::byte> text = random_bytes(1 << 20);
+        std::size_t sent = 0;
+        std::size_t received = 0;
+        for (int round = 0; round < 3; ++round) {
+            std::expected<std::size_t, std::error_code> written;
+            while ((written = ends.near.try_write_some(const_bytes(text).subspan(sent % text.size())))) {
+                sent += *written;
+            }
+            EXPECT_EQ(error_of(written), std::errc::operation_would_block);
+            EXPECT_GT(sent, received);
+            auto waiting = brigade::spawn(ends.near.writable());
+            co_await let_others_run();
+            EXPECT_FALSE(waiting.done());
+            std::vector<std::byte> part(text.size());
+            while (received < sent) {
+                const std::size_t from = received % text.size();
+                const std::size_t count = std::min(sent - received, text.size() - from);
+                const auto got = co_await ends.far.read_exactly(mutable_bytes(part).first(count));
+                EXPECT_FALSE(error_of(got));
+                EXPECT_TRUE(std::ranges::equal(const_bytes(part).first(count), const_bytes(text).subspan(from, count)));
+                received += count;
+            }
+            const auto there_is_room = co_await waiting;
+            EXPECT_FALSE(error_of(there_is_room));
+        }
+    });
+}
+
+TEST(byte_stream, writable_ends_by_stop_deadline_and_close_and_try_write_some_says_why_it_may_not) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        const std::string text(1 << 20, 'x');
+        EXPECT_EQ(ends.near.try_write_some({}), 0U);
+        while (ends.near.try_write_some(bytes_of(text))) {
+        }
+        auto stopped = brigade::spawn(ends.near.writable());
+        co_await let_others_run();
+        EXPECT_EQ(error_of(ends.near.try_write_some(bytes_of(text))), errc::busy);
+        stopped.request_stop();
+        const auto by_stop = co_await stopped;
+        EXPECT_EQ(error_of(by_stop), std::errc::operation_canceled);
+        const auto late = co_await brigade::with_timeout(1ms, ends.near.writable());
+        EXPECT_EQ(error_of(late), std::errc::timed_out);
+        auto closed = brigade::spawn(ends.near.writable());
+        co_await let_others_run();
+        ends.near.close();
+        const auto by_close = co_await closed;
+        EXPECT_EQ(error_of(by_close), errc::closed);
+        EXPECT_EQ(error_of(ends.near.try_write_some(bytes_of(text))), errc::closed);
+        ends.far.close();
+    });
+}
+
+TEST(byte_stream, try_write_some_to_a_peer_that_is_gone_gives_a_broken_pipe) {
+    on_workers(1, []() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        EXPECT_EQ(ends.near.try_write_some(bytes_of("a")), 1U);
+        EXPECT_FALSE(error_of(ends.far.set_linger(std::chrono::seconds(0))));
+        ends.far.close();  // which sends a reset
+        const auto ended = co_await ends.near.readable();
+        EXPECT_FALSE(error_of(ended));
+        std::error_code last;
+        for (int i = 0; i < 2; ++i) {  // the reset itself, and that there is nobody
+            last = error_of(ends.near.try_write_some(bytes_of("b")));
+        }
+        EXPECT_EQ(last, std::errc::broken_pipe);
+    });
+}
+
 TEST(byte_stream, read_exactly_waits_for_all_of_it) {
     on_workers(1, []() -> task<> {
         test::tcp_pair ends = co_await test::connected_pair();
