@@ -64,6 +64,9 @@ void* worker::find_work() noexcept {
             return nullptr;
         }
         pull_injected();
+        if (--turns_to_look_ == 0) {
+            look_at_clock();
+        }
         void* work = take_local();
         if (work == nullptr) {
             let_go();  // what is robbed is for all to see
@@ -139,6 +142,36 @@ void worker::take_share_of(std::size_t injected) noexcept {
     if (taken != 0 && (ready_.size() > 1 || next_ != nullptr) && !searching_) {
         announce_ready();
     }
+}
+
+// WRK7
+void worker::look_at_clock() noexcept {
+    const sync::clock::time_point now = sync::clock::now();
+    if (std::exchange(has_looked_, true)) {
+        const sync::clock::duration busy = now - looked_;
+        if (busy < glance_period) {
+            turns_between_looks_ = std::min(2 * turns_between_looks_, most_turns_between_looks);
+        } else {
+            if (busy >= 2 * glance_period) {
+                turns_between_looks_ = std::max(turns_between_looks_ / 2, 1U);
+            }
+            glance_at_events();
+        }
+    }
+    looked_ = now;
+    turns_to_look_ = turns_between_looks_;
+}
+
+void worker::glance_at_events() noexcept {
+    event_source* const events = home_.events();
+    if (events == nullptr || !events->seat().try_take()) {
+        return;
+    }
+    if (events->wait(std::chrono::nanoseconds(0))) {
+        static_cast<void>(events->deliver());
+        queue_what_was_handed_over();
+    }
+    events->seat().leave(true);
 }
 
 void* worker::search() noexcept {

@@ -11,6 +11,8 @@ namespace brigade::detail {
 void worker::sleep() noexcept {
     sync::invariant("WRK2", [this] { return next_ == nullptr && !transfer_; });
     ++parked_;
+    has_looked_ = false;  // WRK7
+    turns_to_look_ = turns_between_looks_;
     take_seat();
     const bool searching = std::exchange(searching_, false);
     const bool stands_by =

@@ -37,7 +37,7 @@ public:
     bool wait(std::chrono::nanoseconds limit) noexcept override {
         if (limit == no_limit) {
             sync::futex_wait(signals_, 0);
-        } else {
+        } else if (limit != std::chrono::nanoseconds(0)) {
             sync::futex_wait_for(signals_, 0, limit);
         }
         // Plain: the explorer reports it when two threads do this with nothing in between (SEAT1).

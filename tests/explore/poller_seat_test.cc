@@ -1,6 +1,7 @@
 // Models of the poller's seat: who waits for events, and that none is lost on the way from one to the next.
 #include <brigade/executor.hpp>
 #include <brigade/fork.hpp>
+#include <brigade/yield.hpp>
 
 #include "tests/explore/modelled_source.hpp"
 #include "tests/explore/parts_of_models.hpp"
@@ -227,6 +228,29 @@ MODEL_WITH(poller_seat_model, events_are_heard_while_who_polled_computes, with_t
     source.happen();
     ex.block_on([&]() -> task<> {
         co_await std::move(computing);
+        co_await std::move(waiting);
+    });
+}
+
+// Nobody's time runs out, so once the watchdog has left the seat it does not come back.
+MODEL_WITH(poller_seat_model, a_worker_that_never_rests_hears_of_events_itself, orders_only(1, 4'000)) {
+    executor ex({.workers = 1});
+    modelled_source& source = modelled_source::of(ex);
+    bool second = false;
+    const model_thread outside([&] {
+        source.happen();
+        source.happen();
+    });
+    ex.block_on([&]() -> task<> {
+        co_await source.next();
+        auto waiting = brigade::spawn([&]() -> task<> {
+            co_await source.next();
+            second = true;
+        });
+        while (!second) {
+            sync::yield_thread();
+            co_await brigade::yield();  // WRK7
+        }
         co_await std::move(waiting);
     });
 }

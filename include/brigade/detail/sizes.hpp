@@ -22,6 +22,8 @@ struct size_settings {
     unsigned measured_sitting;               // one in so many
     unsigned measured_lone;                  // the same of tasks that are ready alone
     std::chrono::nanoseconds standby;        // of who has just gone to sleep
+    unsigned turns_to_glance;                // of a worker's loop, at first, from one look at the clock to the next
+    std::chrono::nanoseconds glance_period;  // at least, between two glances at the events
     std::size_t frame_page;                  // bytes; a power of two
     std::size_t frame_magazine;              // frames that move together between a thread and a page
     std::size_t frame_pages_kept;            // unused pages that stay for the next burst
@@ -41,6 +43,8 @@ inline constexpr size_settings real_sizes{
     .measured_sitting = 7,
     .measured_lone = 31,
     .standby = std::chrono::milliseconds(5),
+    .turns_to_glance = 16,
+    .glance_period = std::chrono::microseconds(200),
     .frame_page = 64 * 1024,
     .frame_magazine = 32,
     .frame_pages_kept = 32,

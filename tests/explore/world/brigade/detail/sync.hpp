@@ -307,6 +307,8 @@ inline constexpr size_settings sizes{
     .measured_sitting = 1,
     .measured_lone = 1,
     .standby = std::chrono::nanoseconds(1),
+    .turns_to_glance = 2,
+    .glance_period = std::chrono::nanoseconds(0),
     .frame_page = 2048,
     .frame_magazine = 2,
     .frame_pages_kept = 1,
