@@ -31,6 +31,9 @@ void manual_clock::advance(duration d) {
             "tasks it would wait");
     }
     const detail::sync::lock lock(mutex_);
+    if (d >= time_point::max() - now()) {
+        throw std::invalid_argument("brigade: manual_clock::advance() beyond the last moment that the clock can tell");
+    }
     const time_point end = now() + d;
     settle();
     for (time_point next = earliest_deadline(); next <= end; next = earliest_deadline()) {

@@ -20,14 +20,17 @@
 //          most two periods of a millisecond when no worker polls, and an idle process makes no system calls: somebody
 //          sleeps in the seat, and nobody else wakes. Where workers poll more than four times in a period the watchdog
 //          looks away for up to four, as to wake up takes it 20 microseconds here; then events may wait eight, once.
-//   SEAT3  A worker in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who unparks it
-//          interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves the seat;
-//          if it has been picked, the token may come after that.
+//   SEAT3  A worker that rests in the seat is a sleeper that can be picked (idle.hpp). Its parker says so, and who
+//          unparks it interrupts the source. It has left the sleepers before it delivers, and delivers before it leaves
+//          the seat; if it has been picked, the token may come after that.
 //   SEAT4  The watchdog leaves the seat to workers that need it: one has asked for it, and a task has been woken, after
 //          which a worker comes. A worker that finds the watchdog there asks for the seat and sleeps elsewhere. The
 //          watchdog takes that mark before it wakes anybody, and stays when it is set again: it would not be noticed.
 //          While the woken task runs, the seat is not to stand empty: the worker that found it wakes another for the
 //          seat, when it ends its search and sees the seat free, or about to be (worker::stop_searching()).
+//   SEAT5  A worker that glances (WRK7) has the seat for a moment without being a sleeper, and nobody needs to pick it.
+//          Who goes to sleep just then sleeps elsewhere, and if the other then computes for long the seat stands empty
+//          until the watchdog looks.
 //
 // All of it stands in one word: who holds the seat, whether a worker wants it back from the watchdog, whether the
 // watchdog is about to leave it, or sleeps for good, the end, and the number of times that somebody has left after a

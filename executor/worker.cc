@@ -147,19 +147,24 @@ void worker::take_share_of(std::size_t injected) noexcept {
 // WRK7
 void worker::look_at_clock() noexcept {
     const sync::clock::time_point now = sync::clock::now();
-    if (std::exchange(has_looked_, true)) {
-        const sync::clock::duration busy = now - looked_;
-        if (busy < glance_period) {
-            turns_between_looks_ = std::min(2 * turns_between_looks_, most_turns_between_looks);
-        } else {
-            if (busy >= 2 * glance_period) {
-                turns_between_looks_ = std::max(turns_between_looks_ / 2, 1U);
-            }
-            glance_at_events();
-        }
+    if (!std::exchange(has_looked_, true)) {
+        glanced_ = now;
+    } else {
+        // So that the next looks are half a period apart, if the turns take as long as these did.
+        const sync::clock::rep took = std::max<sync::clock::rep>((now - looked_).count(), 1);
+        const sync::clock::rep turns = turns_between_looks_ * (glance_period / 2).count() / took;
+        turns_between_looks_ = static_cast<unsigned>(std::clamp<sync::clock::rep>(turns, 1, most_turns_between_looks));
     }
     looked_ = now;
     turns_to_look_ = turns_between_looks_;
+    if (now - glanced_ >= glance_period) {
+        if (next_ != nullptr) {
+            turns_to_look_ = 1;  // WRK2: stop callbacks, which a glance may run, would keep it waiting
+            return;
+        }
+        glanced_ = now;
+        glance_at_events();
+    }
 }
 
 void worker::glance_at_events() noexcept {
@@ -168,10 +173,20 @@ void worker::glance_at_events() noexcept {
         return;
     }
     if (events->wait(std::chrono::nanoseconds(0))) {
-        static_cast<void>(events->deliver());
-        queue_what_was_handed_over();
+        announce_unless_held(1);  // those that have yielded: stop callbacks may take long
+        deliver_from(*events);
+        if (std::exchange(delivered_, 0) != 0) {
+            announce_unless_held(2);
+        }
     }
     events->seat().leave(true);
+}
+
+// WRK1, for `several` or more that are ready. Those that are kept stay so (WRK6).
+void worker::announce_unless_held(std::size_t several) noexcept {
+    if (ready_.size() >= several && !holds() && home_.idlers().needs_waking()) {
+        announce_ready();
+    }
 }
 
 void* worker::search() noexcept {
@@ -233,10 +248,10 @@ void worker::end_search() noexcept {
 
 void worker::push_ready(std::coroutine_handle<> handle) {
     ready_.push(handle.address());
-    if (seat_ != nullptr) {
-        // What is delivered in the seat first runs here, next.
+    if (delivers_) {
+        // What is delivered in the seat first runs here, next. Who only glances announces all at once.
         ++delivered_;
-        if (ready_.size() == 2) {
+        if (seat_ != nullptr && ready_.size() == 2) {
             announce_batch();
         }
         return;
@@ -265,7 +280,7 @@ void worker::wake_for_ready_tasks() noexcept {
 }
 
 void worker::push_next(std::coroutine_handle<> handle) {
-    if (seat_ != nullptr) {
+    if (delivers_) {
         push_ready(handle);  // a stop callback of a timer ends it: no task is about to end (WRK2)
         return;
     }

@@ -144,9 +144,8 @@ void worker::get_up_from_seat() noexcept {
     const idle::rejoined how = home_.idlers().rejoin(index_);
     searching_ = how != idle::rejoined::running;
     if (std::exchange(events_found_, false)) {
-        stop_searching();                     // who relies on it must not wait for stop callbacks
-        static_cast<void>(seat_->deliver());  // SEAT3
-        queue_what_was_handed_over();
+        stop_searching();      // who relies on it must not wait for stop callbacks
+        deliver_from(*seat_);  // SEAT3
     }
     const bool for_one_task = ready_.size() == 1;
     if (for_one_task) {
@@ -163,6 +162,13 @@ void worker::get_up_from_seat() noexcept {
     if (for_one_task && away_from_seat_.was_long()) {
         home_.wake_one();  // WRK4
     }
+}
+
+void worker::deliver_from(event_source& events) noexcept {
+    delivers_ = true;
+    static_cast<void>(events.deliver());
+    queue_what_was_handed_over();
+    delivers_ = false;
 }
 
 // WRK6, for the second task of a batch.

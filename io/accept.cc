@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <brigade/executor.hpp>
@@ -48,14 +48,14 @@ bool is_shortage(const std::error_code& error) noexcept {
 }
 
 int open_something() noexcept {
-    return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return ::eventfd(0, EFD_CLOEXEC);
 }
 
 }  // namespace
 
 descriptor_shortage::descriptor_shortage() : reserve_(open_something()) {
     if (reserve_ == -1) {
-        throw std::system_error(last_error(), "brigade: opening /dev/null, to have a descriptor in reserve");
+        throw std::system_error(last_error(), "brigade: eventfd, to have a descriptor in reserve");
     }
 }
 

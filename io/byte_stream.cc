@@ -185,10 +185,15 @@ std::expected<std::size_t, std::error_code> write_now(registration& entry, const
         if (entry.is_closed()) {
             return std::unexpected(make_error_code(errc::closed));
         }
-        // REG1: what came before the word was quiet is found by one more call.
-        arrived = failure == EAGAIN ? entry.take_readiness(direction::write) : registration::arrival::waits;
-        if (arrived == registration::arrival::waits) {
+        if (failure != EAGAIN) {
+            // What follows an error has no event of its own.
+            entry.has_called(direction::write, arrived == registration::arrival::calls_after_the_end, false);
             return std::unexpected(std::error_code(failure, std::system_category()));
+        }
+        // REG1: what came before the word was quiet is found by one more call.
+        arrived = entry.take_readiness(direction::write);
+        if (arrived == registration::arrival::waits) {
+            return std::unexpected(std::make_error_code(std::errc::operation_would_block));
         }
     }
 }

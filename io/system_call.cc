@@ -8,7 +8,6 @@
 #include <limits>
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,7 +30,10 @@ constexpr bool calls_directly = true;
 int wait_until(int epoll, std::span<epoll_event> events, const timespec* until) noexcept {
     const int most = static_cast<int>(events.size());
     if constexpr (calls_directly) {
-        return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, events.data(), most, until, nullptr, _NSIG / 8));
+        static_assert(sizeof(timespec) == 16, "as the kernel has it");
+        constexpr std::size_t size_of_no_mask = 0;
+        return static_cast<int>(
+            ::syscall(SYS_epoll_pwait2, epoll, events.data(), most, until, nullptr, size_of_no_mask));
     } else {
         return ::epoll_pwait2(epoll, events.data(), most, until, nullptr);
     }
@@ -55,7 +57,7 @@ std::size_t wait_for_events(int epoll, std::span<epoll_event> events, std::chron
         const auto seconds = std::chrono::floor<std::chrono::seconds>(limit);
         const timespec until{.tv_sec = seconds.count(), .tv_nsec = (limit - seconds).count()};
         count = wait_until(epoll, events, limit == std::chrono::nanoseconds::max() ? nullptr : &until);
-        if (count == -1 && errno == ENOSYS) {
+        if (count == -1 && (errno == ENOSYS || errno == EPERM)) {  // EPERM: old containers' seccomp filters
             has_pwait2.store(false, std::memory_order_relaxed);
         }
     }
@@ -73,8 +75,7 @@ std::ptrdiff_t read_bytes(int fd, bool is_socket, std::span<std::byte> buffer) n
         return is_socket ? ::syscall(SYS_recvfrom, fd, buffer.data(), buffer.size(), 0, nullptr, nullptr)
                          : ::syscall(SYS_read, fd, buffer.data(), buffer.size());
     } else {
-        return is_socket ? ::recvfrom(fd, buffer.data(), buffer.size(), 0, nullptr, nullptr)
-                         : ::read(fd, buffer.data(), buffer.size());
+        return is_socket ? ::recv(fd, buffer.data(), buffer.size(), 0) : ::read(fd, buffer.data(), buffer.size());
     }
 }
 
@@ -83,7 +84,7 @@ std::ptrdiff_t write_bytes(int fd, bool is_socket, std::span<const std::byte> by
         return is_socket ? ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0)
                          : ::syscall(SYS_write, fd, bytes.data(), bytes.size());
     } else {
-        return is_socket ? ::sendto(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0)
+        return is_socket ? ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL)
                          : ::write(fd, bytes.data(), bytes.size());
     }
 }

@@ -26,7 +26,7 @@ namespace brigade::detail {
 void close_fd(int fd) noexcept;
 
 // Waits for events, at most for `limit`; nanoseconds::max() is for ever. How many there are; none after a signal as
-// well. Where the system lacks epoll_pwait2 (Linux 5.11), it may wait for up to a millisecond longer.
+// well. Where the system lacks epoll_pwait2 (Linux 5.11) or forbids it, it may wait for up to a millisecond longer.
 [[nodiscard]] std::size_t wait_for_events(int epoll, std::span<epoll_event> events,
                                           std::chrono::nanoseconds limit) noexcept;
 

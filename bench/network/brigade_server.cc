@@ -18,12 +18,18 @@ namespace {
 using namespace network;
 using namespace std::chrono_literals;
 
+// Whether the rest of an answer could be sent.
+brigade::task<bool> send_rest(brigade::tcp_stream& peer, std::vector<char> rest) {
+    const auto sent = co_await peer.write_all(std::as_bytes(std::span(rest)));
+    co_return sent.has_value();
+}
+
 enum class exchange { goes_on, is_over };
 
 // Answers what is there, with a buffer on the stack: a silent connection has none. What the system does not take at
-// once is left in `unsent`.
+// once is left to `unsent`.
 template <std::size_t Size>
-exchange answer_what_is_there(brigade::tcp_stream& peer, responder& answers, std::vector<char>& unsent) {
+exchange answer_what_is_there(brigade::tcp_stream& peer, responder& answers, brigade::task<bool>& unsent) {
     std::array<char, Size> buffer;
     const auto received = peer.try_read_some(std::as_writable_bytes(std::span(buffer)));
     if (!received) {
@@ -37,7 +43,7 @@ exchange answer_what_is_there(brigade::tcp_stream& peer, responder& answers, std
             return exchange::is_over;
         }
         if (const auto rest = reply.subspan(sent.value_or(0)); !rest.empty()) {
-            unsent.assign(rest.begin(), rest.end());
+            unsent = send_rest(peer, std::vector(rest.begin(), rest.end()));
         }
     }
     return *received == 0 ? exchange::is_over : exchange::goes_on;
@@ -46,19 +52,18 @@ exchange answer_what_is_there(brigade::tcp_stream& peer, responder& answers, std
 template <std::size_t Size>
 brigade::task<> serve(brigade::tcp_stream peer, const server_options& options) {
     responder answers(options);
-    std::vector<char> unsent;
+    brigade::task<bool> unsent;
     for (exchange next = exchange::goes_on; next == exchange::goes_on;) {
         const auto there_is_some = co_await peer.readable();
         if (!there_is_some) {
             co_return;
         }
         next = answer_what_is_there<Size>(peer, answers, unsent);
-        if (!unsent.empty()) {
-            const auto sent = co_await peer.write_all(std::as_bytes(std::span(unsent)));
+        if (unsent) {
+            const bool sent = co_await std::move(unsent);
             if (!sent) {
                 co_return;
             }
-            unsent.clear();
         }
     }
 }

@@ -69,7 +69,7 @@ def collect(header, lines):
     """The settings in order."""
     settings, grouped = {}, {}
     for line in lines:
-        if "sweep" in line or header["works"][line["work"]]["suite"] != SUITE:
+        if header["works"][line["work"]]["suite"] != SUITE:
             continue
         setting = settings.setdefault((line["work"], line["size"]), Setting(line["work"], line["size"]))
         key = (line["runtime"], line["workers"])

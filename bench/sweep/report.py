@@ -5,6 +5,7 @@ import statistics
 import bars
 import network_report
 import plots
+import runs
 from tables import duration, megabytes, table
 
 # What is compared with the others. A serial version is no runtime: it is never the best.
@@ -19,13 +20,13 @@ def agree(a, b, tolerance):
 class Measurement:
     """All repetitions of one work of one size by one runtime on one number of workers."""
 
-    def __init__(self, runs):
-        self.seconds = statistics.median(run["seconds"] for run in runs)
-        self.least = min(run["seconds"] for run in runs)
-        self.most = max(run["seconds"] for run in runs)
-        self.memory = statistics.median(run["peak_memory"] for run in runs)
-        self.items = runs[0].get("items", 0)
-        self.repetitions = len(runs)
+    def __init__(self, repetitions):
+        self.seconds = statistics.median(run["seconds"] for run in repetitions)
+        self.least = min(run["seconds"] for run in repetitions)
+        self.most = max(run["seconds"] for run in repetitions)
+        self.memory = statistics.median(run["peak_memory"] for run in repetitions)
+        self.items = repetitions[0].get("items", 0)
+        self.repetitions = len(repetitions)
 
 
 class Work:
@@ -52,8 +53,15 @@ class Work:
 
 
 def collect(lines):
-    """(header, works in order) from the lines of a file of results."""
-    header = [line["sweep"] for line in lines if "sweep" in line][-1]
+    """(works, settings of the network suite) in order, from the lines of a file of results."""
+    works, settings = [], []
+    for header, results in runs.sweeps(lines):
+        works += _collect_works(header, results)
+        settings += network_report.collect(header, results)
+    return works, settings
+
+
+def _collect_works(header, lines):
     grouped, works = {}, {}
 
     def work_of(line):
@@ -61,7 +69,7 @@ def collect(lines):
         return works.setdefault(key, Work(header["works"][line["work"]], line["size"]))
 
     for line in lines:
-        if "sweep" in line or header["works"][line["work"]]["suite"] == network_report.SUITE:
+        if header["works"][line["work"]]["suite"] == network_report.SUITE:
             continue
         work = work_of(line)
         key = (line["runtime"], line["workers"])
@@ -69,13 +77,13 @@ def collect(lines):
             work.failures[key] = line["error"]
         else:
             grouped.setdefault((work, *key), {})[line["repetition"]] = line
-    for (work, *key), runs in grouped.items():
-        work.measured[tuple(key)] = Measurement(list(runs.values()))
+    for (work, *key), repetitions in grouped.items():
+        work.measured[tuple(key)] = Measurement(list(repetitions.values()))
         work.failures.pop(tuple(key), None)  # a later attempt went well
     for line in header["left_out"]:  # no work of the network suite has sizes that one could be too large for
         work_of(line).left_out[line["runtime"]] = line["reason"]
     order = {name: place for place, name in enumerate(header["works"])}
-    return header, sorted(works.values(), key=lambda work: (order[work.about["work"]], -work.size))
+    return sorted(works.values(), key=lambda work: (order[work.about["work"]], -work.size))
 
 
 def speed_up(work, runtime):
@@ -155,22 +163,33 @@ def _sections(works):
         yield ""
 
 
+def _commands(sweeps):
+    if len(sweeps) == 1:
+        header, _ = sweeps[0]
+        return [f"Measured on {header['date'][:10]} by this command, which has written this page as well:", "",
+                f"    {header['command']}"]
+    lines = ["Measured by these commands, which have written this page as well, each the suites that it names:", ""]
+    for header, results in sweeps:
+        about = f"{header['date'][:10]}, {header['machine'].get('Brigade', '')}: {', '.join(runs.suites_of(header, results))}"
+        lines += [f"    # {about}", f"    {header['command']}"]
+    return lines
+
+
 def text(lines):
     """The whole document."""
-    header, works = collect(lines)
+    sweeps = runs.sweeps(lines)
+    header, _ = sweeps[-1]
+    works, network = collect(lines)
     versions = {}
     for line in lines:
         if line.get("version"):
             versions[line["runtime"]] = line["version"]
     repetitions = max((m.repetitions for work in works for m in work.measured.values()), default=0)
-    network = network_report.collect(header, lines)
     repetitions = max([repetitions, *(m.repetitions for setting in network for m in setting.measured.values())])
     parts = [
         "# Benchmarks",
         "",
-        f"Measured on {header['date'][:10]} by this command, which has written this page as well:",
-        "",
-        f"    {header['command']}",
+        *_commands(sweeps),
         "",
         f"Medians of up to {repetitions} runs. Each run is a process of its own, and the runtimes take turns run by run. "
         "Every work is warmed up with a small input, and its result is checked against what it has to be and against "
@@ -206,10 +225,10 @@ def write(lines, folder):
     """benchmarks.md and, where the library is installed, the pictures."""
     (folder / "benchmarks").mkdir(parents=True, exist_ok=True)
     (folder / "benchmarks.md").write_text(text(lines), encoding="utf-8")
-    header, works = collect(lines)
+    works, settings = collect(lines)
     for work in works:
         if work.measured:
             plots.draw(work, folder / "benchmarks" / plots.file_name(work), SERIAL)
-    for setting in network_report.collect(header, lines):
+    for setting in settings:
         if setting.measured:
             plots.draw_network(setting, folder / "benchmarks" / plots.network_file_name(setting))

@@ -7,7 +7,6 @@ import unittest
 
 import bars
 import network
-import network_report
 import report
 import runs
 import runtimes
@@ -118,8 +117,7 @@ class NetworkReportTest(unittest.TestCase):
 
 class BarsTest(unittest.TestCase):
     def rows(self, *lines):
-        header, works = report.collect([NETWORK_HEADER, *lines])
-        return list(bars.rows("brigade", works, network_report.collect(header, lines)))
+        return list(bars.rows("brigade", *report.collect([NETWORK_HEADER, *lines])))
 
     def test_a_ratio_to_the_best_of_the_others(self):
         rows = self.rows(network_line("brigade", 1), network_line("brigade", 2, requests=240_000),
@@ -167,6 +165,25 @@ class ResultsTest(unittest.TestCase):
                 file.write('{"b": ')
             results.append({"c": 2})
             self.assertEqual(results.read(), [{"a": 1}, {"c": 2}])
+
+
+class SeveralSweepsTest(unittest.TestCase):
+    FIRST = {"sweep": HEADER["sweep"] | {"command": "bazel/sweep"}}
+    SECOND = {"sweep": NETWORK_HEADER["sweep"] | {"command": "bazel/sweep --suite network"}}
+    LINES = [FIRST, line("brigade", 1, 2.0), SECOND, network_line("brigade", 1)]
+
+    def test_a_report_has_the_suites_of_each_and_says_by_which_command(self):
+        text = report.text(self.LINES)
+        self.assertIn("fork_join\n    bazel/sweep\n", text)
+        self.assertIn("network\n    bazel/sweep --suite network\n", text)
+        self.assertIn("### fib", text)
+        self.assertIn("### echo_64", text)
+
+    def test_a_suite_that_is_measured_anew_leaves_the_others(self):
+        self.assertEqual(runs.without_suite(self.LINES, "fork_join"), self.LINES[2:])
+        kept = runs.without_suite(self.LINES, "network")
+        self.assertEqual(kept[1:], self.LINES[1:2])
+        self.assertEqual(kept[0]["sweep"]["command"], "bazel/sweep")
 
 
 class PlanTest(unittest.TestCase):

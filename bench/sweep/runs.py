@@ -94,6 +94,32 @@ class Results:
             file.write(json.dumps(line).encode() + b"\n")
 
 
+def sweeps(lines):
+    """What a file of results holds: [(header, its results)], the earliest first."""
+    found = []
+    for line in lines:
+        if "sweep" in line:
+            found.append((line["sweep"], []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def suites_of(header, results):
+    return list(dict.fromkeys(header["works"][line["work"]]["suite"] for line in results))
+
+
+def without_suite(lines, suite):
+    """The lines that stay when that suite is measured anew."""
+    kept = []
+    for header, results in sweeps(lines):
+        def stays(line, works=header["works"]):
+            return works[line["work"]]["suite"] != suite
+        if staying := list(filter(stays, results)):
+            kept += [{"sweep": header | {"left_out": list(filter(stays, header["left_out"]))}}, *staying]
+    return kept
+
+
 class Progress:
     """One line on a terminal, rewritten; nothing elsewhere."""
 

@@ -52,7 +52,7 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--works", type=words, metavar="NAME,...", help="only these works")
-    add("--suite", choices=SUITES, help="only the works of this suite")
+    add("--suite", choices=SUITES, help="only the works of this suite; those of the others stay in the report")
     add("--runtimes", type=words, metavar="NAME,...", help=f"only these of {', '.join(runtimes.names())}")
     add("--workers", type=numbers, metavar="N,...", default=list(range(1, len(os.sched_getaffinity(0)) + 1)),
         help="numbers of workers (default: 1 to the number of processors)")
@@ -196,11 +196,12 @@ def main(arguments):
     options = parse(arguments)
     results = runs.Results(options.results)
     if options.resume:
-        headers = [line["sweep"] for line in results.read() if "sweep" in line]
-        if not headers:
+        begun = runs.sweeps(results.read())
+        if not begun:
             print(f"sweep: there is nothing to resume in {options.results}", file=sys.stderr)
             return 1
-        options = parse([*headers[0]["arguments"], *(["--print-package-groups"] if options.print_package_groups else []),
+        header, _ = begun[-1]
+        options = parse([*header["arguments"], *(["--print-package-groups"] if options.print_package_groups else []),
                          "--resume"])
     if options.print_package_groups:
         print(*runtimes.package_groups([] if options.report else options.programs))
@@ -220,7 +221,10 @@ def main(arguments):
             print(f"sweep: {error}", file=sys.stderr)
             return 2
         if not options.resume:
+            others = runs.without_suite(results.read(), options.suite) if options.suite is not None else []
             results.put_aside()
+            for line in others:
+                results.append(line)
             results.append(header_of(options, described, left_out))
         try:
             good = measure(options, works, plan, results, described)

@@ -1,11 +1,12 @@
 // What all streams of bytes can do: TCP and Unix stream sockets, and the ends of a pipe.
 //
-// Each operation is awaited by a task: `co_await stream.read_some(buffer)`. It gives std::expected: an error of the
-// system, a stop of the task (operation_canceled), a close from this side (errc::closed) and a second reader or writer
-// (errc::busy) are values. One task may read while another writes. close() may come from any task or thread: whoever
-// waits gets errc::closed. Buffers must stay until the operation has ended. A stream must be gone before the executor
-// on which it was made, and may be used from tasks of others. Writing to a peer that is gone gives EPIPE; the signal
-// SIGPIPE is blocked on workers.
+// Each operation is awaited by a task: `co_await stream.read_some(buffer)`; but try_read_some() and try_write_some()
+// wait for nothing, and may be called by any thread. It gives std::expected: an error of the system, a stop of the task
+// (operation_canceled), a close from this side (errc::closed) and a second reader or writer (errc::busy) are values.
+// One task may read while another writes. close() may come from any task or thread: whoever waits gets errc::closed.
+// Buffers must stay until the operation has ended. A stream must be gone before the executor on which it was made, and
+// may be used from tasks of others. Writing to a peer that is gone gives EPIPE; the signal SIGPIPE is blocked on
+// workers.
 //
 // Nothing is lost by a stop, an error or a deadline: bytes that have not been given stay in the stream, and operations
 // of more than one system call say how far they have come, by `done`.

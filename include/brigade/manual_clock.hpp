@@ -53,7 +53,9 @@ public:
     // waits, or sleeps for no time again and again, keeps this from returning.
     //
     // Any thread but those of an executor with this clock: there it throws std::logic_error, as it would wait for the
-    // caller. Throws std::invalid_argument for a negative duration. Calls by several threads go one after another.
+    // caller. Throws std::invalid_argument for a negative duration, and for one that leads beyond the clock's range.
+    // Calls by several threads go one after another. Executors with this clock are not to be made or destroyed by tasks
+    // that it waits for.
     void advance(duration d);
 
 private:

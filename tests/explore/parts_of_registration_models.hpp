@@ -64,6 +64,18 @@ public:
         happens();
     }
 
+    // The peer is gone for good.
+    void break_off() {
+        const sync::lock lock(kernel_);
+        broken_ = true;
+        happens();
+    }
+    // What write() gives: EAGAIN, and then EPIPE.
+    [[nodiscard]] int write() {
+        const sync::lock lock(kernel_);
+        return broken_ ? EPIPE : EAGAIN;
+    }
+
     // What read() gives; nothing for EAGAIN. It need not lock to say that.
     [[nodiscard]] std::optional<std::size_t> read(std::size_t room) {
         if (!has_some_.load(std::memory_order_relaxed)) {
@@ -88,7 +100,7 @@ public:
                 }
                 if (std::exchange(edge_, false)) {
                     events = (bytes_ != 0 || ended_ ? EPOLLIN : 0U) | (ended_ ? EPOLLRDHUP : 0U) |
-                             (std::exchange(error_, false) ? EPOLLERR : 0U);
+                             (std::exchange(error_, false) ? EPOLLERR : 0U) | (broken_ ? EPOLLERR | EPOLLHUP : 0U);
                 }
             }
             static_cast<void>(slot_.deliver(events, ref_.generation));
@@ -113,7 +125,7 @@ private:
         ++times_armed_;
         armed_ = true;
         watched_.happen();
-        if (bytes_ != 0 || ended_) {
+        if (bytes_ != 0 || ended_ || broken_) {
             happens();
         }
         return {};
@@ -137,6 +149,7 @@ private:
     std::size_t bytes_ = 0;
     bool ended_ = false;
     bool error_ = false;
+    bool broken_ = false;
     sync::atomic<bool> has_some_{false};
     bool armed_ = false;
     bool edge_ = false;

@@ -48,20 +48,21 @@ MODEL_WITH(registration_model, the_end_comes_together_with_more_bytes_than_a_rea
     require(task.wait() == 0U && task.bytes() == 3, "the end is seen after a full read and a short one");
 }
 
-// Waits until a call is worth a try, and makes it, as byte_stream::try_read_some() does.
-class modelled_readable final : public brigade::detail::io_operation {
+// Waits until a call is worth a try.
+class modelled_event final : public brigade::detail::io_operation {
 public:
-    explicit modelled_readable(modelled_pipe& pipe) : io_operation(pipe.ref(), direction::read) {}
+    modelled_event(modelled_pipe& pipe, direction way) : io_operation(pipe.ref(), way) {}
     [[nodiscard]] bool await_resume() const { return result().has_value(); }
 
 private:
     outcome call(int /*fd*/) noexcept override { return end_with(0); }
 };
 
+// As byte_stream::try_read_some() does.
 stray read_by_trying(modelled_pipe& pipe, std::size_t all, event& done) {
     std::size_t bytes = 0;
     for (bool ended = false; !ended;) {
-        modelled_readable operation(pipe);
+        modelled_event operation(pipe, direction::read);
         require(co_await operation, "it is open");
         const registration::arrival arrived = pipe.slot().take_readiness(direction::read);
         if (arrived == registration::arrival::waits) {
@@ -88,6 +89,38 @@ MODEL_WITH(registration_model, who_waits_until_a_call_is_worth_a_try_misses_noth
         w.post(read_by_trying(pipe, 3, done).handle);
         pipe.send(1);
         pipe.send(2, true);
+        done.wait();
+        pipe.leave();
+    }
+    pipe.close();
+}
+
+// As byte_stream::try_write_some() does. The error is there for each who asks.
+stray write_by_trying(modelled_pipe& pipe, int errors, event& done) {
+    while (errors != 0) {
+        modelled_event operation(pipe, direction::write);
+        require(co_await operation, "it is open");
+        registration::arrival arrived = registration::arrival::calls_again;
+        do {
+            if (pipe.write() == EPIPE) {
+                pipe.slot().has_called(direction::write, arrived == registration::arrival::calls_after_the_end, false);
+                --errors;
+                break;
+            }
+            arrived = pipe.slot().take_readiness(direction::write);
+        } while (arrived != registration::arrival::waits);
+    }
+    done.happen();
+}
+
+MODEL_WITH(registration_model, who_writes_by_trying_hears_that_the_peer_is_gone_each_time, orders_only(2, 6'000)) {
+    modelled_pipe pipe;
+    event done;
+    {
+        const model_thread poller([&] { pipe.poll(); });
+        workers w(1);
+        w.post(write_by_trying(pipe, 2, done).handle);
+        pipe.break_off();
         done.wait();
         pipe.leave();
     }

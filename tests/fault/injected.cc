@@ -28,6 +28,7 @@
 extern "C" {
 REPLACED(ssize_t, read, int, void*, size_t)
 REPLACED(ssize_t, readv, int, const iovec*, int)
+REPLACED(ssize_t, recv, int, void*, size_t, int)
 REPLACED(ssize_t, recvfrom, int, void*, size_t, int, sockaddr*, socklen_t*)
 REPLACED(ssize_t, recvmsg, int, msghdr*, int)
 REPLACED(int, recvmmsg, int, mmsghdr*, unsigned, int, timespec*)
@@ -55,6 +56,7 @@ namespace fault {
 namespace {
 
 std::atomic<bool> interrupts = false;
+std::atomic<bool> is_old_system = false;
 std::atomic<bool> pretends_to_block = false;
 std::atomic<bool> shortens = false;
 std::atomic<bool> resets_connections = false;
@@ -212,6 +214,7 @@ void inject(const kinds& which) noexcept {
     pretends_to_block = which.would_block;
     shortens = which.short_transfers;
     resets_connections = which.resets;
+    is_old_system = which.old_system;
 }
 
 std::uint64_t injected() noexcept {
@@ -239,9 +242,13 @@ ssize_t __wrap_readv(int fd, const iovec* buffers, int n) {
     return __real_readv(fd, into.data(), static_cast<int>(into.count()));
 }
 
-ssize_t __wrap_recvfrom(int fd, void* buffer, size_t n, int flags, sockaddr* from, socklen_t* size) {
+ssize_t __wrap_recv(int fd, void* buffer, size_t n, int flags) {
     const target what = target_of(fd);
-    return fault::fails(fd, what) ? -1 : __real_recvfrom(fd, buffer, fault::to_read(n, what), flags, from, size);
+    return fault::fails(fd, what) ? -1 : __real_recv(fd, buffer, fault::to_read(n, what), flags);
+}
+
+ssize_t __wrap_recvfrom(int fd, void* buffer, size_t n, int flags, sockaddr* from, socklen_t* size) {
+    return fault::fails(fd, target_of(fd)) ? -1 : __real_recvfrom(fd, buffer, n, flags, from, size);
 }
 
 ssize_t __wrap_recvmsg(int fd, msghdr* message, int flags) {
@@ -284,8 +291,7 @@ ssize_t __wrap_send(int fd, const void* bytes, size_t n, int flags) {
 }
 
 ssize_t __wrap_sendto(int fd, const void* bytes, size_t n, int flags, const sockaddr* to, socklen_t size) {
-    const target what = target_of(fd);
-    return fault::fails(fd, what) ? -1 : __real_sendto(fd, bytes, fault::to_write(n, what), flags, to, size);
+    return fault::fails(fd, target_of(fd)) ? -1 : __real_sendto(fd, bytes, n, flags, to, size);
 }
 
 ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {
@@ -355,6 +361,11 @@ int __wrap_epoll_wait(int epoll, epoll_event* events, int n, int milliseconds) {
 }
 
 int __wrap_epoll_pwait2(int epoll, epoll_event* events, int n, const timespec* limit, const sigset_t* mask) {
+    if (fault::is_old_system) {
+        ++fault::count;
+        errno = EPERM;
+        return -1;
+    }
     if (fault::happens(fault::interrupts)) {
         errno = EINTR;
         return -1;
@@ -384,7 +395,7 @@ long __wrap_syscall(long number, ...) {
         case SYS_read:
             return __wrap_read(fd, reinterpret_cast<void*>(a[1]), size);
         case SYS_recvfrom:
-            return __wrap_recvfrom(fd, reinterpret_cast<void*>(a[1]), size, static_cast<int>(a[3]), nullptr, nullptr);
+            return __wrap_recv(fd, reinterpret_cast<void*>(a[1]), size, static_cast<int>(a[3]));
         case SYS_write:
             return __wrap_write(fd, reinterpret_cast<const void*>(a[1]), size);
         case SYS_sendto:

@@ -10,6 +10,7 @@
 //   short_transfers   A write of fewer bytes or datagrams than were asked for, and on Unix streams a read of fewer. Not
 //                     a read from TCP or a pipe: there a short one says that nothing is left (epoll(7)). Not a
 //                     datagram, and not a write that pipe(7) calls atomic.
+//   old_system        epoll_pwait2 is not there: EPERM, as under the filters of old containers. Each call.
 //   resets            The connection is ended at once, with a reset where the protocol has one, and ECONNRESET.
 #pragma once
 
@@ -22,6 +23,7 @@ struct kinds {
     bool would_block = false;
     bool short_transfers = false;
     bool resets = false;
+    bool old_system = false;
     unsigned one_in = 8;  // calls, for each kind
 };
 

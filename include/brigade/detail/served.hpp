@@ -58,7 +58,7 @@ public:
     virtual ~service() = default;
 
     [[nodiscard]] virtual descriptor_ref listener() const noexcept = 0;
-    // What it means that a read from its connections got less than it asked for.
+    // Of its connections.
     [[nodiscard]] virtual file_kind kind() const noexcept = 0;
     // Any thread.
     virtual void close_listener() noexcept = 0;

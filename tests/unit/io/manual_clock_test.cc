@@ -188,6 +188,8 @@ TEST_P(manual_clock_test, refuses_what_it_would_wait_for_itself) {
     });
     EXPECT_EQ(test::message_of_call<std::invalid_argument>([this] { clock.advance(-1ns); }),
               "brigade: manual_clock::advance() by a negative duration");
+    EXPECT_EQ(test::message_of_call<std::invalid_argument>([this] { clock.advance(manual_clock::duration::max()); }),
+              "brigade: manual_clock::advance() beyond the last moment that the clock can tell");
 }
 
 TEST(manual_clocks, one_is_shared_by_executors_that_wake_each_other) {

@@ -31,6 +31,8 @@ fn work(microseconds: u32) {
     assert_ne!(x, 0);
 }
 
+// Not by readable(), try_read() and try_write(), as Brigade's server does: that took 431 ns of user time for an echo in
+// place of 284 (64 connections, one thread, median of 5).
 async fn serve_echo(mut peer: TcpStream, work_us: u32) -> std::io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
