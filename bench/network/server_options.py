@@ -7,8 +7,8 @@ import sys
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!"
 HEADER_END = b"\r\n\r\n"
 
-# Interpreted peers are compared in the plain settings.
-WITHOUT = ["echo_9000", "echo_pipelined_64", "echo_work_64", "churn_64"]
+# The work of that setting is the same number of steps in all languages, which takes Python far longer than 50 us.
+WITHOUT = ["echo_work_64"]
 
 
 def parse(modes, version, most_threads=1, **more):

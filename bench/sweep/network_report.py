@@ -66,7 +66,7 @@ class Setting:
 
 
 def collect(header, lines):
-    """The settings in order."""
+    """The settings of one sweep."""
     settings, grouped = {}, {}
     for line in lines:
         if header["works"][line["work"]]["suite"] != SUITE:
@@ -80,8 +80,12 @@ def collect(header, lines):
     for (setting, *key), runs in grouped.items():
         setting.measured[tuple(key)] = NetworkMeasurement(list(runs.values()))
         setting.failures.pop(tuple(key), None)  # a later attempt went well
+    return list(settings.values())
+
+
+def in_order(settings):
     order = list(network.WORKS)
-    return sorted(settings.values(), key=lambda setting: order.index(setting.name))
+    return sorted(settings, key=lambda setting: order.index(setting.name))
 
 
 def _cell(form, value):

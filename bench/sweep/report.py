@@ -58,7 +58,7 @@ def collect(lines):
     for header, results in runs.sweeps(lines):
         works += _collect_works(header, results)
         settings += network_report.collect(header, results)
-    return works, settings
+    return works, network_report.in_order(settings)
 
 
 def _collect_works(header, lines):
@@ -168,9 +168,9 @@ def _commands(sweeps):
         header, _ = sweeps[0]
         return [f"Measured on {header['date'][:10]} by this command, which has written this page as well:", "",
                 f"    {header['command']}"]
-    lines = ["Measured by these commands, which have written this page as well, each the suites that it names:", ""]
+    lines = ["Measured by these commands, which have written this page as well, each what it names:", ""]
     for header, results in sweeps:
-        about = f"{header['date'][:10]}, {header['machine'].get('Brigade', '')}: {', '.join(runs.suites_of(header, results))}"
+        about = f"{header['date'][:10]}, {header['machine'].get('Brigade', '')}: {', '.join(runs.measured_in(header, results))}"
         lines += [f"    # {about}", f"    {header['command']}"]
     return lines
 

@@ -174,16 +174,21 @@ class SeveralSweepsTest(unittest.TestCase):
 
     def test_a_report_has_the_suites_of_each_and_says_by_which_command(self):
         text = report.text(self.LINES)
-        self.assertIn("fork_join\n    bazel/sweep\n", text)
-        self.assertIn("network\n    bazel/sweep --suite network\n", text)
+        self.assertIn(": fork_join\n    bazel/sweep\n", text)
+        self.assertIn(": echo_64\n    bazel/sweep --suite network\n", text)
         self.assertIn("### fib", text)
         self.assertIn("### echo_64", text)
 
-    def test_a_suite_that_is_measured_anew_leaves_the_others(self):
-        self.assertEqual(runs.without_suite(self.LINES, "fork_join"), self.LINES[2:])
-        kept = runs.without_suite(self.LINES, "network")
+    def test_a_work_that_is_measured_anew_leaves_the_others(self):
+        self.assertEqual(runs.without(self.LINES, {"fib"}), self.LINES[2:])
+        kept = runs.without(self.LINES, {"echo_64", "echo_1"})
         self.assertEqual(kept[1:], self.LINES[1:2])
         self.assertEqual(kept[0]["sweep"]["command"], "bazel/sweep")
+
+    def test_a_sweep_is_named_by_its_suite_or_by_the_works_of_a_part(self):
+        header, fib, skynet = {"works": {"fib": FIB, "skynet": FIB}}, line("go", 1, 1.0), line("go", 1, 1.0, work="skynet")
+        self.assertEqual(runs.measured_in(header, [fib]), ["fib"])
+        self.assertEqual(runs.measured_in(header, [skynet, fib]), ["fork_join"])
 
 
 class PlanTest(unittest.TestCase):

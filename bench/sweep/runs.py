@@ -105,16 +105,25 @@ def sweeps(lines):
     return found
 
 
-def suites_of(header, results):
-    return list(dict.fromkeys(header["works"][line["work"]]["suite"] for line in results))
+def measured_in(header, results):
+    """The names of the suites, and of the works of suites that were measured in part."""
+    there = {}
+    for name, about in header["works"].items():
+        there.setdefault(about["suite"], []).append(name)
+    measured = {line["work"] for line in results}
+    names = []
+    for suite, works in there.items():
+        of_it = [name for name in works if name in measured]
+        names += [suite] if of_it == works else of_it
+    return names
 
 
-def without_suite(lines, suite):
-    """The lines that stay when that suite is measured anew."""
+def without(lines, works):
+    """The lines that stay when these works are measured anew."""
     kept = []
     for header, results in sweeps(lines):
-        def stays(line, works=header["works"]):
-            return works[line["work"]]["suite"] != suite
+        def stays(line):
+            return line["work"] not in works
         if staying := list(filter(stays, results)):
             kept += [{"sweep": header | {"left_out": list(filter(stays, header["left_out"]))}}, *staying]
     return kept

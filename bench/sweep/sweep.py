@@ -52,7 +52,7 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--works", type=words, metavar="NAME,...", help="only these works")
-    add("--suite", choices=SUITES, help="only the works of this suite; those of the others stay in the report")
+    add("--suite", choices=SUITES, help="only the works of this suite")
     add("--runtimes", type=words, metavar="NAME,...", help=f"only these of {', '.join(runtimes.names())}")
     add("--workers", type=numbers, metavar="N,...", default=list(range(1, len(os.sched_getaffinity(0)) + 1)),
         help="numbers of workers (default: 1 to the number of processors)")
@@ -64,6 +64,7 @@ def parse(arguments):
         help=f"gets benchmarks.md and benchmarks/*.svg (default docs; for a part of all, {PART})")
     add("--results", type=pathlib.Path, metavar="FILE",
         help="keeps the raw results (default benchmarks/results.jsonl in the folder of the report)")
+    add("--merge", action="store_true", help="keep the results of all other works that are there")
     add("--resume", action="store_true", help="go on with the results that are there, with the options of then")
     add("--report", action="store_true", help="run nothing, write the report from the results that are there")
     add("--print-package-groups", action="store_true", help=argparse.SUPPRESS)
@@ -221,7 +222,7 @@ def main(arguments):
             print(f"sweep: {error}", file=sys.stderr)
             return 2
         if not options.resume:
-            others = runs.without_suite(results.read(), options.suite) if options.suite is not None else []
+            others = runs.without(results.read(), {step[1] for step in plan}) if options.merge else []
             results.put_aside()
             for line in others:
                 results.append(line)
