@@ -175,20 +175,19 @@ std::expected<std::size_t, std::error_code> write_now(registration& entry, const
     registration::arrival arrived = registration::arrival::calls_again;
     for (;;) {
         const std::ptrdiff_t written = retried([&] { return write_bytes(entry.fd(), entry.is_socket(), bytes); });
-        if (written >= 0) {
-            const auto count = static_cast<std::size_t>(written);
-            entry.has_called(direction::write, arrived == registration::arrival::calls_after_the_end, false);
-            entry.count(direction::write, count);
-            return count;
-        }
-        const int failure = last_errno();
-        if (entry.is_closed()) {
+        const int failure = written < 0 ? last_errno() : 0;
+        if (failure != 0 && entry.is_closed()) {
             return std::unexpected(make_error_code(errc::closed));
         }
         if (failure != EAGAIN) {
-            // What follows an error has no event of its own.
+            // After an error as well: what follows it has no event of its own.
             entry.has_called(direction::write, arrived == registration::arrival::calls_after_the_end, false);
-            return std::unexpected(std::error_code(failure, std::system_category()));
+            if (failure != 0) {
+                return std::unexpected(std::error_code(failure, std::system_category()));
+            }
+            const auto count = static_cast<std::size_t>(written);
+            entry.count(direction::write, count);
+            return count;
         }
         // REG1: what came before the word was quiet is found by one more call.
         arrived = entry.take_readiness(direction::write);
