@@ -20,12 +20,7 @@ namespace {
 
 // The calls that a service makes for each request go to the kernel directly. glibc's functions are cancellation points,
 // and pay for that with two locked instructions each where there are several threads. A sanitizer has to see them.
-#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer) || defined(__SANITIZE_THREAD__) || \
-    BRIGADE_HAS_FEATURE(thread_sanitizer)
-constexpr bool calls_directly = false;
-#else
-constexpr bool calls_directly = true;
-#endif
+constexpr bool calls_directly = !sync::under_sanitizer;
 
 int wait_until(int epoll, std::span<epoll_event> events, const timespec* until) noexcept {
     const int most = static_cast<int>(events.size());
