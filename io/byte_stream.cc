@@ -27,8 +27,7 @@ public:
             size_ += here.size();
         }
     }
-    [[nodiscard]] const iovec* data() const noexcept { return vectors_.data(); }
-    [[nodiscard]] int count() const noexcept { return static_cast<int>(count_); }
+    [[nodiscard]] std::span<const iovec> all() const noexcept { return std::span(vectors_).first(count_); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
@@ -55,7 +54,7 @@ io_operation::outcome read_some_vectored_operation::call(int fd) noexcept {
     if (into.size() == 0) {
         return end_with(0);
     }
-    return end_read(::readv(fd, into.data(), into.count()), into.size());
+    return end_read(read_vectors(fd, on_socket(), into.all()), into.size());
 }
 
 io_operation::outcome write_some_operation::call(int fd) noexcept {
@@ -120,11 +119,11 @@ std::expected<void, std::error_code> write_all_operation::await_resume() const n
 io_operation::outcome write_all_vectored_operation::call(int fd) noexcept {
     const io_vectors from(rest_, written_of_first_);
     if (from.size() == 0) {
-        rest_ = rest_.subspan(static_cast<std::size_t>(from.count()));
+        rest_ = rest_.subspan(from.all().size());
         written_of_first_ = 0;
         return rest_.empty() ? end_with(0) : outcome::progress;
     }
-    const ssize_t written = ::writev(fd, from.data(), from.count());
+    const std::ptrdiff_t written = write_vectors(fd, on_socket(), from.all());
     if (written < 0) {
         return fail();
     }
