@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,12 +20,6 @@ namespace brigade::detail::sync {
 static_assert(sizeof(atomic<std::uint32_t>) == sizeof(std::uint32_t), "a futex is a plain 32-bit word");
 
 namespace {
-
-#if defined(__SANITIZE_THREAD__) || BRIGADE_HAS_FEATURE(thread_sanitizer)
-constexpr bool under_thread_sanitizer = true;
-#else
-constexpr bool under_thread_sanitizer = false;
-#endif
 
 long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* limit) noexcept {
     return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, limit,
@@ -130,12 +125,6 @@ constinit bool internal::light_fence_is_free = false;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer)
-constexpr bool may_use_membarrier = false;
-#else
-constexpr bool may_use_membarrier = !under_thread_sanitizer;
-#endif
-
 long membarrier(int command) noexcept {
     return ::syscall(SYS_membarrier, command, 0, 0);
 }
@@ -145,7 +134,7 @@ long membarrier(int command) noexcept {
 void prepare_asymmetric_fences() noexcept {
     // Decided once: a fence must not change sides while somebody relies on it.
     [[maybe_unused]] static const bool once = [] {
-        const bool free = may_use_membarrier && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+        const bool free = !under_sanitizer && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
         internal::light_fence_is_free = free;
         return true;
     }();
@@ -160,6 +149,14 @@ void asymmetric_fence_heavy() noexcept {
         std::fprintf(stderr, "brigade: membarrier failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
     }
+}
+
+void internal::poison(void* begin, std::size_t size) noexcept {
+    ASAN_POISON_MEMORY_REGION(begin, size);
+}
+
+void internal::unpoison(void* begin, std::size_t size) noexcept {
+    ASAN_UNPOISON_MEMORY_REGION(begin, size);
 }
 
 void discard(atomic<void*>* slots, std::size_t count) noexcept {

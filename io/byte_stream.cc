@@ -27,8 +27,7 @@ public:
             size_ += here.size();
         }
     }
-    [[nodiscard]] const iovec* data() const noexcept { return vectors_.data(); }
-    [[nodiscard]] int count() const noexcept { return static_cast<int>(count_); }
+    [[nodiscard]] std::span<const iovec> all() const noexcept { return std::span(vectors_).first(count_); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
@@ -55,7 +54,7 @@ io_operation::outcome read_some_vectored_operation::call(int fd) noexcept {
     if (into.size() == 0) {
         return end_with(0);
     }
-    return end_read(::readv(fd, into.data(), into.count()), into.size());
+    return end_read(read_vectors(fd, on_socket(), into.all()), into.size());
 }
 
 io_operation::outcome write_some_operation::call(int fd) noexcept {
@@ -120,11 +119,11 @@ std::expected<void, std::error_code> write_all_operation::await_resume() const n
 io_operation::outcome write_all_vectored_operation::call(int fd) noexcept {
     const io_vectors from(rest_, written_of_first_);
     if (from.size() == 0) {
-        rest_ = rest_.subspan(static_cast<std::size_t>(from.count()));
+        rest_ = rest_.subspan(from.all().size());
         written_of_first_ = 0;
         return rest_.empty() ? end_with(0) : outcome::progress;
     }
-    const ssize_t written = ::writev(fd, from.data(), from.count());
+    const std::ptrdiff_t written = write_vectors(fd, on_socket(), from.all());
     if (written < 0) {
         return fail();
     }
@@ -175,20 +174,19 @@ std::expected<std::size_t, std::error_code> write_now(registration& entry, const
     registration::arrival arrived = registration::arrival::calls_again;
     for (;;) {
         const std::ptrdiff_t written = retried([&] { return write_bytes(entry.fd(), entry.is_socket(), bytes); });
-        if (written >= 0) {
-            const auto count = static_cast<std::size_t>(written);
-            entry.has_called(direction::write, arrived == registration::arrival::calls_after_the_end, false);
-            entry.count(direction::write, count);
-            return count;
-        }
-        const int failure = last_errno();
-        if (entry.is_closed()) {
+        const int failure = written < 0 ? last_errno() : 0;
+        if (failure != 0 && entry.is_closed()) {
             return std::unexpected(make_error_code(errc::closed));
         }
         if (failure != EAGAIN) {
-            // What follows an error has no event of its own.
+            // After an error as well: what follows it has no event of its own.
             entry.has_called(direction::write, arrived == registration::arrival::calls_after_the_end, false);
-            return std::unexpected(std::error_code(failure, std::system_category()));
+            if (failure != 0) {
+                return std::unexpected(std::error_code(failure, std::system_category()));
+            }
+            const auto count = static_cast<std::size_t>(written);
+            entry.count(direction::write, count);
+            return count;
         }
         // REG1: what came before the word was quiet is found by one more call.
         arrived = entry.take_readiness(direction::write);

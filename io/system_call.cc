@@ -20,12 +20,7 @@ namespace {
 
 // The calls that a service makes for each request go to the kernel directly. glibc's functions are cancellation points,
 // and pay for that with two locked instructions each where there are several threads. A sanitizer has to see them.
-#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer) || defined(__SANITIZE_THREAD__) || \
-    BRIGADE_HAS_FEATURE(thread_sanitizer)
-constexpr bool calls_directly = false;
-#else
-constexpr bool calls_directly = true;
-#endif
+constexpr bool calls_directly = !sync::under_sanitizer;
 
 int wait_until(int epoll, std::span<epoll_event> events, const timespec* until) noexcept {
     const int most = static_cast<int>(events.size());
@@ -46,6 +41,13 @@ int wait_in_milliseconds(int epoll, std::span<epoll_event> events, std::chrono::
         timeout = static_cast<int>(std::min<decltype(rounded)>(rounded, std::numeric_limits<int>::max()));
     }
     return ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), timeout);
+}
+
+msghdr message_of(std::span<const iovec> buffers) noexcept {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(buffers.data());  // the system does not write there
+    message.msg_iovlen = buffers.size();
+    return message;
 }
 
 }  // namespace
@@ -86,6 +88,27 @@ std::ptrdiff_t write_bytes(int fd, bool is_socket, std::span<const std::byte> by
     } else {
         return is_socket ? ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL)
                          : ::write(fd, bytes.data(), bytes.size());
+    }
+}
+
+std::ptrdiff_t read_vectors(int fd, bool is_socket, std::span<const iovec> buffers) noexcept {
+    msghdr message = message_of(buffers);
+    if constexpr (calls_directly) {
+        return is_socket ? ::syscall(SYS_recvmsg, fd, &message, 0)
+                         : ::syscall(SYS_readv, fd, buffers.data(), buffers.size());
+    } else {
+        return is_socket ? ::recvmsg(fd, &message, 0) : ::readv(fd, buffers.data(), static_cast<int>(buffers.size()));
+    }
+}
+
+std::ptrdiff_t write_vectors(int fd, bool is_socket, std::span<const iovec> buffers) noexcept {
+    const msghdr message = message_of(buffers);
+    if constexpr (calls_directly) {
+        return is_socket ? ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL)
+                         : ::syscall(SYS_writev, fd, buffers.data(), buffers.size());
+    } else {
+        return is_socket ? ::sendmsg(fd, &message, MSG_NOSIGNAL)
+                         : ::writev(fd, buffers.data(), static_cast<int>(buffers.size()));
     }
 }
 

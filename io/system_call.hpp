@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include <sys/epoll.h>
+#include <sys/uio.h>
 
 namespace brigade::detail {
 
@@ -34,6 +35,10 @@ void close_fd(int fd) noexcept;
 // raise no SIGPIPE.
 [[nodiscard]] std::ptrdiff_t read_bytes(int fd, bool is_socket, std::span<std::byte> buffer) noexcept;
 [[nodiscard]] std::ptrdiff_t write_bytes(int fd, bool is_socket, std::span<const std::byte> bytes) noexcept;
+
+// With several buffers: readv(2) and writev(2), and for a socket recvmsg(2) and sendmsg(2), which raise no SIGPIPE.
+[[nodiscard]] std::ptrdiff_t read_vectors(int fd, bool is_socket, std::span<const iovec> buffers) noexcept;
+[[nodiscard]] std::ptrdiff_t write_vectors(int fd, bool is_socket, std::span<const iovec> buffers) noexcept;
 
 // Whether `events` of poll(2) are there, or an error or hang-up, without waiting. -1 when not, or when the call fails:
 // errno says EAGAIN, or why.

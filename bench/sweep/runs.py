@@ -84,14 +84,14 @@ class Results:
         if self.path.exists():
             self.path.replace(self.path.with_name(self.path.name + "~"))
 
-    def append(self, line):
+    def append(self, *lines):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+") as file:
             if file.seek(0, 2) != 0:
                 file.seek(-1, 2)
                 if file.read(1) != b"\n":
                     file.write(b"\n")  # after a line that was cut off
-            file.write(json.dumps(line).encode() + b"\n")
+            file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
 def sweeps(lines):

@@ -224,9 +224,7 @@ def main(arguments):
         if not options.resume:
             others = runs.without(results.read(), {step[1] for step in plan}) if options.merge else []
             results.put_aside()
-            for line in others:
-                results.append(line)
-            results.append(header_of(options, described, left_out))
+            results.append(*others, header_of(options, described, left_out))
         try:
             good = measure(options, works, plan, results, described)
         except KeyboardInterrupt:

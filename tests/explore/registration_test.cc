@@ -58,6 +58,22 @@ private:
     outcome call(int /*fd*/) noexcept override { return end_with(0); }
 };
 
+// Runs `trying(pipe, expected, done)` on a worker, beside a poller, while the peer does what it does.
+template <class Peer>
+void try_against(stray (*trying)(modelled_pipe&, std::size_t, event&), std::size_t expected, Peer peer) {
+    modelled_pipe pipe;
+    event done;
+    {
+        const model_thread poller([&] { pipe.poll(); });
+        workers w(1);
+        w.post(trying(pipe, expected, done).handle);
+        peer(pipe);
+        done.wait();
+        pipe.leave();
+    }
+    pipe.close();
+}
+
 // As byte_stream::try_read_some() does.
 stray read_by_trying(modelled_pipe& pipe, std::size_t all, event& done) {
     std::size_t bytes = 0;
@@ -81,22 +97,14 @@ stray read_by_trying(modelled_pipe& pipe, std::size_t all, event& done) {
 }
 
 MODEL_WITH(registration_model, who_waits_until_a_call_is_worth_a_try_misses_nothing, orders_only(2, 6'000)) {
-    modelled_pipe pipe;
-    event done;
-    {
-        const model_thread poller([&] { pipe.poll(); });
-        workers w(1);
-        w.post(read_by_trying(pipe, 3, done).handle);
+    try_against(read_by_trying, 3, [](modelled_pipe& pipe) {
         pipe.send(1);
         pipe.send(2, true);
-        done.wait();
-        pipe.leave();
-    }
-    pipe.close();
+    });
 }
 
 // As byte_stream::try_write_some() does. The error is there for each who asks.
-stray write_by_trying(modelled_pipe& pipe, int errors, event& done) {
+stray write_by_trying(modelled_pipe& pipe, std::size_t errors, event& done) {
     while (errors != 0) {
         modelled_event operation(pipe, direction::write);
         require(co_await operation, "it is open");
@@ -114,17 +122,7 @@ stray write_by_trying(modelled_pipe& pipe, int errors, event& done) {
 }
 
 MODEL_WITH(registration_model, who_writes_by_trying_hears_that_the_peer_is_gone_each_time, orders_only(2, 6'000)) {
-    modelled_pipe pipe;
-    event done;
-    {
-        const model_thread poller([&] { pipe.poll(); });
-        workers w(1);
-        w.post(write_by_trying(pipe, 2, done).handle);
-        pipe.break_off();
-        done.wait();
-        pipe.leave();
-    }
-    pipe.close();
+    try_against(write_by_trying, 2, [](modelled_pipe& pipe) { pipe.break_off(); });
 }
 
 MODEL_WITH(registration_model, the_end_comes_after_a_byte, orders_only(2, 6'000)) {

@@ -396,10 +396,18 @@ long __wrap_syscall(long number, ...) {
             return __wrap_read(fd, reinterpret_cast<void*>(a[1]), size);
         case SYS_recvfrom:
             return __wrap_recv(fd, reinterpret_cast<void*>(a[1]), size, static_cast<int>(a[3]));
+        case SYS_readv:
+            return __wrap_readv(fd, reinterpret_cast<const iovec*>(a[1]), static_cast<int>(a[2]));
+        case SYS_recvmsg:
+            return __wrap_recvmsg(fd, reinterpret_cast<msghdr*>(a[1]), static_cast<int>(a[2]));
         case SYS_write:
             return __wrap_write(fd, reinterpret_cast<const void*>(a[1]), size);
         case SYS_sendto:
             return __wrap_send(fd, reinterpret_cast<const void*>(a[1]), size, static_cast<int>(a[3]));
+        case SYS_writev:
+            return __wrap_writev(fd, reinterpret_cast<const iovec*>(a[1]), static_cast<int>(a[2]));
+        case SYS_sendmsg:
+            return __wrap_sendmsg(fd, reinterpret_cast<const msghdr*>(a[1]), static_cast<int>(a[2]));
         case SYS_epoll_pwait2:
             return __wrap_epoll_pwait2(fd, reinterpret_cast<epoll_event*>(a[1]), static_cast<int>(a[2]),
                                        reinterpret_cast<const timespec*>(a[3]), nullptr);

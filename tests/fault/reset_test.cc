@@ -152,4 +152,21 @@ TEST(reset, comes_among_interruptions_and_short_transfers) {
         2, {.interrupted = true, .would_block = true, .short_transfers = true, .resets = true, .one_in = 100});
 }
 
+TEST(reset, comes_to_operations_on_several_buffers_as_well) {
+    brigade::executor executor({.workers = 1});
+    executor.block_on([]() -> task<> {
+        test::tcp_pair ends = co_await test::connected_pair();
+        message first{};
+        message second{};
+        const std::array<brigade::const_bytes, 2> from{first, second};
+        const std::array<brigade::mutable_bytes, 2> into{first, second};
+        fault::inject({.resets = true, .one_in = 1});
+        const auto written = co_await ends.near.write_all_vectored(from);
+        EXPECT_EQ(test::error_of(written), std::errc::connection_reset);
+        const auto got = co_await ends.far.read_some_vectored(into);
+        EXPECT_EQ(test::error_of(got), std::errc::connection_reset);
+        fault::inject({});
+    });
+}
+
 }  // namespace

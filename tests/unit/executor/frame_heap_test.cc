@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sanitizer/asan_interface.h>
 
 namespace {
 
@@ -239,26 +240,26 @@ TEST(frame_heap, frames_outlive_their_heap) {
 }
 
 TEST(frame_heap, freed_frames_are_poisoned_for_the_sanitizer) {
-#if defined(__SANITIZE_ADDRESS__) || BRIGADE_HAS_FEATURE(address_sanitizer)
-    frame_pool pool;
-    frame_heap home(pool);
-    frame_heap other(pool);
-    const std::vector<void*> frames = allocate(home, 2);
-    home.free(frames[0], size);
-    other.free(frames[1], size);
-    for (void* const frame : frames) {
-        EXPECT_NE(__asan_address_is_poisoned(frame), 0);
-        EXPECT_NE(__asan_address_is_poisoned(static_cast<std::byte*>(frame) + size - 1), 0);
+    if constexpr (!brigade::detail::sync::under_address_sanitizer) {
+        GTEST_SKIP() << "only with AddressSanitizer";
+    } else {
+        frame_pool pool;
+        frame_heap home(pool);
+        frame_heap other(pool);
+        const std::vector<void*> frames = allocate(home, 2);
+        home.free(frames[0], size);
+        other.free(frames[1], size);
+        for (void* const frame : frames) {
+            EXPECT_NE(__asan_address_is_poisoned(frame), 0);
+            EXPECT_NE(__asan_address_is_poisoned(static_cast<std::byte*>(frame) + size - 1), 0);
+        }
+        other.settle();
+        void* const again = home.allocate(size - 8);
+        EXPECT_EQ(again, frames[0]);
+        EXPECT_EQ(__asan_region_is_poisoned(again, size - 8), nullptr);
+        EXPECT_NE(__asan_address_is_poisoned(static_cast<std::byte*>(again) + size - 8), 0) << "past the end";
+        home.free(again, size);
     }
-    other.settle();
-    void* const again = home.allocate(size - 8);
-    EXPECT_EQ(again, frames[0]);
-    EXPECT_EQ(__asan_region_is_poisoned(again, size - 8), nullptr);
-    EXPECT_NE(__asan_address_is_poisoned(static_cast<std::byte*>(again) + size - 8), 0) << "past the end";
-    home.free(again, size);
-#else
-    GTEST_SKIP() << "only with AddressSanitizer";
-#endif
 }
 
 TEST(frame_pool, keeps_few_pages_when_nobody_watches) {

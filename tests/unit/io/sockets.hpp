@@ -1,4 +1,4 @@
-// Sockets in states that the tests of tcp need.
+// Sockets in states that the tests of tcp need, and the options of any.
 #pragma once
 
 #include <array>
@@ -26,6 +26,17 @@ inline brigade::task<std::error_code> read_error(brigade::tcp_stream& stream) {
 inline brigade::task<std::error_code> accept_error(brigade::tcp_listener& listener) {
     const auto accepted = co_await listener.accept();
     co_return error_of(accepted);
+}
+
+// What getsockopt(2) gives, for an option that is a number.
+template <class Socket>
+[[nodiscard]] int option(const Socket& socket, int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    if (::getsockopt(socket.native_handle(), level, name, &value, &size) == -1) {
+        throw std::system_error(errno, std::generic_category(), "getsockopt");
+    }
+    return value;
 }
 
 // More than a connection's buffers hold after narrow().

@@ -31,13 +31,7 @@ using brigade::tcp_stream;
 using test::blocking_socket;
 using test::error_of;
 using test::on_workers;
-
-int option(const tcp_stream& stream, int level, int name) {
-    int value = -1;
-    socklen_t size = sizeof(value);
-    EXPECT_EQ(::getsockopt(stream.native_handle(), level, name, &value, &size), 0);
-    return value;
-}
+using test::option;
 
 task<> exchanges_a_greeting(endpoint local) {
     test::tcp_pair ends = co_await test::connected_pair(local);

@@ -12,6 +12,7 @@
 
 #include "tests/support/tcp_pair.hpp"
 #include "tests/unit/io/on_workers.hpp"
+#include "tests/unit/io/sockets.hpp"
 #include "tests/unit/io/udp_sockets.hpp"
 
 namespace {
@@ -24,14 +25,8 @@ using test::bound;
 using test::bytes_of;
 using test::error_of;
 using test::on_workers;
+using test::option;
 using test::receive_text;
-
-int option(const udp_socket& socket, int level, int name) {
-    int value = -1;
-    socklen_t size = sizeof(value);
-    EXPECT_EQ(::getsockopt(socket.native_handle(), level, name, &value, &size), 0);
-    return value;
-}
 
 TEST(udp_options, an_address_in_use_is_an_error_unless_shared) {
     on_workers(1, []() -> task<> {
