@@ -110,9 +110,15 @@ TEST(tcp, listeners_share_a_port_when_told_so) {
 
 TEST(tcp, an_ipv6_listener_takes_ipv6_only) {
     brigade::executor executor({.workers = 1});
-    const tcp_listener v6 = tcp_listener::bind(executor, endpoint::any_v6(0)).value();
-    const auto v4 = tcp_listener::bind(executor, endpoint::any_v4(v6.local_endpoint()->port()));
-    EXPECT_TRUE(v4.has_value());
+    const auto another_gets_its_port = [&] {
+        const tcp_listener v6 = tcp_listener::bind(executor, endpoint::any_v6(0)).value();
+        return tcp_listener::bind(executor, endpoint::any_v4(v6.local_endpoint()->port())).has_value();
+    };
+    bool succeeded = false;
+    for (int i = 0; i < 10 && !succeeded; ++i) {
+        succeeded = another_gets_its_port();  // not where another process has the port for IPv4
+    }
+    EXPECT_TRUE(succeeded);
 }
 
 TEST(tcp, a_dual_stack_listener_takes_ipv4_as_well) {
