@@ -51,6 +51,12 @@ int open_something() noexcept {
     return ::eventfd(0, EFD_CLOEXEC);
 }
 
+int accept_one(int listener, sockaddr_storage* peer) noexcept {
+    socklen_t size = sizeof(*peer);
+    return ::accept4(listener, reinterpret_cast<sockaddr*>(peer), peer != nullptr ? &size : nullptr,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 }  // namespace
 
 descriptor_shortage::descriptor_shortage() : reserve_(open_something()) {
@@ -77,9 +83,14 @@ task<std::expected<bool, std::error_code>> descriptor_shortage::wait(std::chrono
     co_return freed;
 }
 
-void descriptor_shortage::turn_away(int listener) noexcept {
+int descriptor_shortage::accept_or_turn_away(int listener, sockaddr_storage* peer) noexcept {
     const sync::lock lock(reserve_mutex_);
     for (int i = 0; i < most_turned_away; ++i) {
+        // The shortage may have ended since the last one was turned away.
+        const int served = accept_one(listener, peer);
+        if (served != -1 || !is_shortage(last_error())) {
+            return served;
+        }
         if (reserve_ != -1) {
             close_fd(reserve_);
         }
@@ -90,9 +101,10 @@ void descriptor_shortage::turn_away(int listener) noexcept {
         }
         reserve_ = open_something();  // may fail: another thread was quicker; the next round tries again
         if (fd == -1 && failure != ECONNABORTED && failure != EINTR) {
-            return;  // none waits, or there is still no descriptor: then the next pause follows
+            return -1;  // none waits, or there is still no descriptor: then the next pause follows
         }
     }
+    return -1;
 }
 
 task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, file_kind kind,
@@ -100,11 +112,7 @@ task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref list
     executor& home = executor::current();
     bool has_paused = false;  // and no descriptor of this executor was closed meanwhile
     for (std::chrono::milliseconds pause = first_pause;;) {
-        calling next(listener, direction::read, [peer](int fd) {
-            socklen_t size = sizeof(*peer);
-            return ::accept4(fd, reinterpret_cast<sockaddr*>(peer), peer != nullptr ? &size : nullptr,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
-        });
+        calling next(listener, direction::read, [peer](int fd) { return accept_one(fd, peer); });
         const std::expected<std::size_t, std::error_code> fd = co_await next;
         if (fd) {
             co_return descriptor(home, static_cast<int>(*fd), kind);
@@ -117,10 +125,14 @@ task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref list
         }
         descriptor_shortage& shortage = reactor::of(home).shortage();
         if (has_paused) {
-            static_cast<void>(with_fd(listener, [&shortage](int listening) {
-                shortage.turn_away(listening);
+            int served = -1;
+            static_cast<void>(with_fd(listener, [&shortage, &served, peer](int listening) {
+                served = shortage.accept_or_turn_away(listening, peer);
                 return 0;
             }));  // closed: the next call tells
+            if (served != -1) {
+                co_return descriptor(home, served, kind);
+            }
             pause = std::min(2 * pause, longest_pause);
         }
         const std::expected<bool, std::error_code> one_is_free = co_await shortage.wait(pause);

@@ -4,11 +4,14 @@
 #include <brigade/detail/sync.hpp>
 #include <brigade/process.hpp>
 
+#include "io/reaper.hpp"
+
 namespace brigade::detail {
 
 struct child_state {
     pid_t id = 0;
     bool kill_on_drop = true;
+    orphan_place place;  // for drop()
     // How it has ended, once it is reaped: written by the operation that waits, of which there is one at a time.
     exit_status status = exit_status::exited(0);
     sync::atomic<bool> reaped{false};

@@ -54,15 +54,19 @@ struct started {
     pid_t id = 0;
     owned_fd pidfd;
     std::array<owned_fd, 3> pipes;  // this process's ends
+    detail::orphan_place place = detail::make_orphan_place();
 
     started() = default;
     started(started&& other) noexcept
-        : id(std::exchange(other.id, 0)), pidfd(std::move(other.pidfd)), pipes(std::move(other.pipes)) {}
+        : id(std::exchange(other.id, 0)),
+          pidfd(std::move(other.pidfd)),
+          pipes(std::move(other.pipes)),
+          place(std::move(other.place)) {}
     started& operator=(started&&) = delete;
     ~started() {
         if (id != 0) {
             ::kill(id, SIGKILL);  // nobody has waited for it, so the number is its own
-            detail::reaper_of_this_process().take_over(id, std::move(pidfd));
+            detail::reaper_of_this_process().take_over(std::move(place), id, std::move(pidfd));
         }
     }
 };
@@ -214,7 +218,7 @@ started start_by(plan& p) {
     if (!pidfd) {
         const int number = errno;
         ::kill(id, SIGKILL);
-        detail::reaper_of_this_process().take_over(id, {});
+        detail::reaper_of_this_process().take_over(std::move(result.place), id, {});
         fail(number, "pidfd_open");
     }
     result.id = id;
@@ -358,6 +362,7 @@ task<std::expected<child, std::error_code>> command::start(std::string* failure)
         result.error_ = pipe_reader::adopt(home, std::move(error)).value();
     }
     result.state_ = std::make_shared<detail::child_state>();
+    result.state_->place = std::move(outcome->place);
     result.state_->id = std::exchange(outcome->id, 0);
     result.state_->kill_on_drop = kill_on_drop_;
     co_return result;

@@ -28,9 +28,12 @@ using outcome = std::expected<void, std::error_code>;
 using text_or_error = std::expected<std::string, std::error_code>;
 
 text_or_error read_whole(const std::string& path, std::size_t most) {
-    const owned_fd fd(retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+    const std::expected<owned_fd, std::error_code> fd = detail::open_path(path, O_RDONLY);
+    if (!fd) {
+        return std::unexpected(fd.error());
+    }
     struct stat status{};
-    if (!fd || ::fstat(fd.get(), &status) == -1) {
+    if (::fstat(fd->get(), &status) == -1) {
         return detail::error_of_call();
     }
     most = std::min(most, std::string().max_size() - 1);
@@ -39,7 +42,7 @@ text_or_error read_whole(const std::string& path, std::size_t most) {
     constexpr std::size_t at_least = 4096;
     std::string text(std::min(std::max(static_cast<std::size_t>(status.st_size) + 1, at_least), most + 1), '\0');
     for (std::size_t size = 0;;) {
-        const ssize_t got = retried([&] { return ::read(fd.get(), text.data() + size, text.size() - size); });
+        const ssize_t got = retried([&] { return ::read(fd->get(), text.data() + size, text.size() - size); });
         if (got == -1) {
             return detail::error_of_call();
         }
@@ -73,13 +76,12 @@ outcome close_with_error(owned_fd fd) {
 }
 
 outcome overwrite(const std::string& path, const_bytes bytes) {
-    owned_fd fd(retried(
-        [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666); }));
+    std::expected<owned_fd, std::error_code> fd = detail::open_path(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     if (!fd) {
-        return detail::error_of_call();
+        return std::unexpected(fd.error());
     }
-    const outcome written = write_whole(fd.get(), bytes);
-    return written ? close_with_error(std::move(fd)) : written;
+    const outcome written = write_whole(fd->get(), bytes);
+    return written ? close_with_error(std::move(*fd)) : written;
 }
 
 // The number makes it unique in the process, the process's makes it so among processes; what others have made, or left

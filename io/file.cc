@@ -23,6 +23,24 @@ struct open_file {
     owned_fd fd;
 };
 
+std::expected<owned_fd, std::error_code> open_path(const std::string& path, int flags, unsigned permissions) {
+    // O_NONBLOCK: else opening a FIFO would wait for its other end. It means nothing to files.
+    owned_fd fd(retried([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, permissions); }));
+    if (!fd) {
+        // What a FIFO without a reader, and a socket, say.
+        return errno == ENXIO ? std::unexpected(std::make_error_code(std::errc::operation_not_supported))
+                              : error_of_call();
+    }
+    struct stat status{};
+    if (::fstat(fd.get(), &status) == -1) {
+        return error_of_call();
+    }
+    if (S_ISFIFO(status.st_mode)) {
+        return std::unexpected(std::make_error_code(std::errc::operation_not_supported));
+    }
+    return fd;
+}
+
 }  // namespace detail
 
 namespace {
@@ -49,24 +67,12 @@ int flags_of(open_mode mode) noexcept {
     return O_RDONLY;
 }
 
-std::expected<open_pointer, std::error_code> open_path(const std::string& path, int flags, unsigned permissions) {
-    auto opened = std::make_shared<detail::open_file>();
-    // O_NONBLOCK: else opening a FIFO would wait for its other end. It means nothing to files.
-    opened->fd =
-        owned_fd(retried([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, permissions); }));
-    if (!opened->fd) {
-        // What a FIFO without a reader, and a socket, say.
-        return errno == ENXIO ? std::unexpected(std::make_error_code(std::errc::operation_not_supported))
-                              : detail::error_of_call();
+std::expected<open_pointer, std::error_code> open_shared(const std::string& path, int flags, unsigned permissions) {
+    std::expected<owned_fd, std::error_code> fd = detail::open_path(path, flags, permissions);
+    if (!fd) {
+        return std::unexpected(fd.error());
     }
-    struct stat status{};
-    if (::fstat(opened->fd.get(), &status) == -1) {
-        return detail::error_of_call();
-    }
-    if (S_ISFIFO(status.st_mode)) {
-        return std::unexpected(std::make_error_code(std::errc::operation_not_supported));
-    }
-    return opened;
+    return std::make_shared<detail::open_file>(std::move(*fd));
 }
 
 // `call` gets the fd, on the pool; closed when there is none.
@@ -100,7 +106,7 @@ outcome refuse_offset() {
 
 task<std::expected<file, std::error_code>> file::open(std::string path, open_mode mode, unsigned permissions) {
     auto opened = co_await detail::with_path(std::move(path), [mode, permissions](const std::string& p) {
-        return open_path(p, flags_of(mode), permissions);
+        return open_shared(p, flags_of(mode), permissions);
     });
     if (!opened) {
         co_return std::unexpected(opened.error());
@@ -110,7 +116,7 @@ task<std::expected<file, std::error_code>> file::open(std::string path, open_mod
 
 task<std::expected<file, std::error_code>> file::temporary(std::string directory) {
     auto opened = co_await detail::with_path(
-        std::move(directory), [](const std::string& p) { return open_path(p, O_RDWR | O_TMPFILE, 0600); });
+        std::move(directory), [](const std::string& p) { return open_shared(p, O_RDWR | O_TMPFILE, 0600); });
     if (!opened) {
         co_return std::unexpected(opened.error());
     }

@@ -16,6 +16,10 @@
 
 namespace brigade::detail {
 
+// Opens it close-on-exec, without waiting. A FIFO or a socket is operation_not_supported. On the pool.
+[[nodiscard]] std::expected<owned_fd, std::error_code> open_path(const std::string& path, int flags,
+                                                                 unsigned permissions = 0);
+
 // What a call that gives 0 or -1 says.
 [[nodiscard]] inline std::expected<void, std::error_code> done(int given) noexcept {
     if (given == -1) {

@@ -99,7 +99,7 @@ void child::drop() noexcept {
     }));
     pidfd_.close();
     if (!state_->reaped.load(std::memory_order_acquire)) {  // pairs: as above
-        detail::reaper_of_this_process().take_over(state_->id, std::move(pidfd));
+        detail::reaper_of_this_process().take_over(std::move(state_->place), state_->id, std::move(pidfd));
     }
     state_.reset();
 }

@@ -4,7 +4,9 @@
 #include <csignal>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <utility>
+#include <vector>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -34,29 +36,31 @@ reaper& reaper_of_this_process() noexcept {
     return sync::process_wide<reaper>();
 }
 
-void reaper::take_over(pid_t child, owned_fd pidfd) noexcept {
+orphan_place make_orphan_place() {
+    static_cast<void>(reaper_of_this_process());
+    return orphan_place(1);
+}
+
+void reaper::take_over(orphan_place place, pid_t child, owned_fd pidfd) noexcept {
     if (reaped(child, pidfd.get())) {
         return;
     }
+    place.front() = {.id = child, .pidfd = std::move(pidfd)};
     const sync::lock lock(mutex_);
-    try {
-        orphans_.push_back({.id = child, .pidfd = std::move(pidfd)});
-        if (runs_) {
-            const std::uint64_t one = 1;
-            // Without an eventfd it looks soon by itself; with one, only a full counter fails, which wakes as well.
-            [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof(one));
-            return;
-        }
-        wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-        const all_signals_blocked for_the_thread;
-        try {
-            sync::thread([this] { run(); }).detach();
-            runs_ = true;
-        } catch (const std::exception&) {
-            runs_ = false;  // the next one tries again; see take_over() in the header
-        }
-    } catch (const std::bad_alloc&) {
+    orphans_.splice(orphans_.end(), place);  // REAP2
+    if (runs_) {
+        const std::uint64_t one = 1;
+        // Without an eventfd it looks soon by itself; with one, only a full counter fails, which wakes as well.
+        [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof(one));
         return;
+    }
+    wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const all_signals_blocked for_the_thread;
+    try {
+        sync::thread([this] { run(); }).detach();
+        runs_ = true;
+    } catch (const std::exception&) {
+        wake_.reset();  // the next one tries again; see take_over() in the header
     }
 }
 
@@ -70,20 +74,28 @@ void reaper::run() noexcept {
     runs_ = false;
 }
 
-void reaper::wait(sync::lock& lock) {
+void reaper::wait(sync::lock& lock) noexcept {
     std::vector<pollfd> watched;
     int limit = -1;
     const auto watch = [&watched, &limit](int fd) {
-        watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});  // poll() passes over -1
-        limit = fd == -1 ? look_again_after : limit;
+        if (fd != -1) {
+            watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+        } else {
+            limit = look_again_after;
+        }
     };
-    watch(wake_.get());
-    for (const orphan& o : orphans_) {
-        watch(o.pidfd.get());
+    try {
+        watched.reserve(1 + orphans_.size());
+        watch(wake_.get());
+        for (const orphan& o : orphans_) {
+            watch(o.pidfd.get());
+        }
+    } catch (const std::bad_alloc&) {
+        limit = look_again_after;  // it watches nothing. REAP2.
     }
     lock.unlock();
-    if (::poll(watched.data(), watched.size(), limit) == -1 && errno != EINTR && errno != ENOMEM) {
-        fail_fatally("poll");
+    if (::poll(watched.data(), watched.size(), limit) == -1 && errno != EINTR) {
+        ::poll(nullptr, 0, look_again_after);  // no memory, or more than RLIMIT_NOFILE. REAP2.
     }
     lock.lock();
     std::uint64_t count = 0;

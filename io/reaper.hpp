@@ -6,9 +6,11 @@
 //
 //   REAP1  `runs_` and the list are under `mutex_`. The thread decides under it that there is nothing left; a child
 //          that comes later starts the next.
+//   REAP2  No child is lost for want of memory: its place in the list is made before the child is, and where poll() has
+//          no memory, or may not watch so many, the thread looks every second as well.
 #pragma once
 
-#include <vector>
+#include <list>
 
 #include <sys/types.h>
 #include <brigade/detail/sync.hpp>
@@ -17,23 +19,27 @@
 
 namespace brigade::detail {
 
+struct orphan {
+    pid_t id = 0;
+    owned_fd pidfd;  // or none
+};
+
+// A list of one. With the first one, the reaper itself is made. REAP2.
+using orphan_place = std::list<orphan>;
+[[nodiscard]] orphan_place make_orphan_place();
+
 class reaper {
 public:
-    // A child of this process, and its pidfd or none. Any thread. When the system has no thread, or memory, for it, the
-    // child stays a zombie until the next one is taken over, and that one takes both.
-    void take_over(pid_t child, owned_fd pidfd) noexcept;
+    // A child of this process, and its pidfd or none. Any thread. When the system has no thread for it, the child stays
+    // a zombie until the next one is taken over, and that one takes both.
+    void take_over(orphan_place place, pid_t child, owned_fd pidfd) noexcept;
 
 private:
-    struct orphan {
-        pid_t id;
-        owned_fd pidfd;
-    };
-
     void run() noexcept;
-    void wait(sync::lock& lock);
+    void wait(sync::lock& lock) noexcept;
 
     sync::mutex mutex_;
-    std::vector<orphan> orphans_;
+    std::list<orphan> orphans_;
     bool runs_ = false;
     owned_fd wake_;
 };

@@ -50,19 +50,27 @@ detail::signal_bits bits_of(std::initializer_list<int> signals) {
 
 namespace detail {
 
+int signal_listener::take() noexcept {
+    // pairs: the release in signal_dispatch::handle(); what was done before a raise() is visible.
+    const signal_bits came = pending.load(std::memory_order_acquire);
+    if (came == 0) {
+        return 0;
+    }
+    const int signal = std::countr_zero(came) + 1;
+    pending.fetch_and(~signal_bit(signal), std::memory_order_relaxed);  // only this thread takes
+    return signal;
+}
+
 next_signal_operation::next_signal_operation(descriptor_ref d, std::shared_ptr<signal_listener> listener) noexcept
     : io_operation(d, direction::read), listener_(std::move(listener)) {}
 next_signal_operation::next_signal_operation(next_signal_operation&& other) noexcept = default;
 next_signal_operation::~next_signal_operation() = default;
 
 io_operation::outcome next_signal_operation::call(int) noexcept {
-    // pairs: the release in signal_dispatch::handle(); what was done before a raise() is visible.
-    const signal_bits pending = listener_->pending.load(std::memory_order_acquire);
-    if (pending == 0) {
+    const int signal = listener_->take();
+    if (signal == 0) {
         return outcome::would_block;  // SIG1
     }
-    const int signal = std::countr_zero(pending) + 1;
-    listener_->pending.fetch_and(~signal_bit(signal), std::memory_order_relaxed);  // only this operation takes
     return end_with(static_cast<std::size_t>(signal));
 }
 
@@ -111,7 +119,15 @@ void signal_set::close() noexcept {
 
 task<std::expected<int, std::error_code>> shutdown_signal() {
     signal_set signals({SIGINT, SIGTERM});
-    co_return co_await signals.next();
+    std::expected<int, std::error_code> got = co_await signals.next();
+    if (!got) {
+        // A signal may have come after the stop. From close() on, it would do what it did before; so none is lost.
+        signals.close();
+        if (const int signal = signals.listener_->take(); signal != 0) {
+            got = signal;
+        }
+    }
+    co_return got;
 }
 
 }  // namespace brigade

@@ -49,7 +49,7 @@ void signal_dispatch::handle(int signal) noexcept {
     for (signal_listener* l = self.first_.load(std::memory_order_seq_cst); l != nullptr;  // pairs: remove(), add()
          l = l->next.load(std::memory_order_seq_cst)) {                                   // pairs: remove()
         if ((l->wanted & signal_bit(signal)) != 0) {
-            l->pending.fetch_or(signal_bit(signal), std::memory_order_release);  // pairs: next_signal_operation::call()
+            l->pending.fetch_or(signal_bit(signal), std::memory_order_release);  // pairs: signal_listener::take()
             const std::uint64_t one = 1;
             // It fails only after 2^64 writes; the edge of the last one that succeeded has not been lost.
             [[maybe_unused]] const ssize_t written = ::write(l->eventfd, &one, sizeof(one));

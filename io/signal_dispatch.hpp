@@ -42,6 +42,9 @@ struct signal_listener {
     sync::atomic<signal_bits> pending{0};
     sync::atomic<signal_listener*> next{nullptr};
     bool listed = false;  // SIG2
+
+    // The lowest signal that has come, which it takes off, or 0. For one thread at a time.
+    [[nodiscard]] int take() noexcept;
 };
 
 class signal_dispatch {

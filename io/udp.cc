@@ -59,25 +59,27 @@ std::expected<void, std::error_code> udp_socket::set_broadcast(bool on) noexcept
     return set_option(descriptor(), SOL_SOCKET, SO_BROADCAST, int{on});
 }
 
-std::expected<void, std::error_code> udp_socket::set_by_family(int v4_name, int v6_name, int value) noexcept {
+// What an IPv6 socket sends to IPv4 peers goes by the options of IPv4. It has those whether it is dual-stack or not.
+std::expected<void, std::error_code> udp_socket::set_for_both(int v4_name, int v6_name, int value) noexcept {
     const std::expected<endpoint, std::error_code> local = local_endpoint();
     if (!local) {
         return std::unexpected(local.error());
     }
-    return local->is_v6() ? set_option(descriptor(), IPPROTO_IPV6, v6_name, value)
-                          : set_option(descriptor(), IPPROTO_IP, v4_name, value);
+    // IPv4 first: it refuses more.
+    const std::expected<void, std::error_code> of_v4 = set_option(descriptor(), IPPROTO_IP, v4_name, value);
+    return of_v4 && local->is_v6() ? set_option(descriptor(), IPPROTO_IPV6, v6_name, value) : of_v4;
 }
 
 std::expected<void, std::error_code> udp_socket::set_ttl(int hops) noexcept {
-    return set_by_family(IP_TTL, IPV6_UNICAST_HOPS, hops);
+    return set_for_both(IP_TTL, IPV6_UNICAST_HOPS, hops);
 }
 
 std::expected<void, std::error_code> udp_socket::set_multicast_ttl(int hops) noexcept {
-    return set_by_family(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, hops);
+    return set_for_both(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, hops);
 }
 
 std::expected<void, std::error_code> udp_socket::set_multicast_loop(bool on) noexcept {
-    return set_by_family(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, int{on});
+    return set_for_both(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, int{on});
 }
 
 std::expected<void, std::error_code> udp_socket::set_multicast_interface(unsigned interface) noexcept {
@@ -85,12 +87,10 @@ std::expected<void, std::error_code> udp_socket::set_multicast_interface(unsigne
     if (!local) {
         return std::unexpected(local.error());
     }
-    if (local->is_v6()) {
-        return set_option(descriptor(), IPPROTO_IPV6, IPV6_MULTICAST_IF, interface);
-    }
     ip_mreqn by_index{};
     by_index.imr_ifindex = static_cast<int>(interface);
-    return set_option(descriptor(), IPPROTO_IP, IP_MULTICAST_IF, by_index);
+    const std::expected<void, std::error_code> of_v4 = set_option(descriptor(), IPPROTO_IP, IP_MULTICAST_IF, by_index);
+    return of_v4 && local->is_v6() ? set_option(descriptor(), IPPROTO_IPV6, IPV6_MULTICAST_IF, interface) : of_v4;
 }
 
 std::expected<void, std::error_code> udp_socket::set_membership(int v4_name, int v6_name, const endpoint& group,

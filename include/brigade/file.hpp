@@ -108,7 +108,9 @@ enum class durability : std::uint8_t {
     atomic,  // into a new file beside it, synced, and renamed: others see the old contents or the new
 };
 
-// All of a file; value_too_large when that is more than `most` bytes.
+// All of a file; value_too_large when that is more than `most` bytes. A FIFO or a socket is operation_not_supported,
+// for write_file() as well (unless it is atomic, which replaces it); a terminal without input is
+// resource_unavailable_try_again. No device that honours O_NONBLOCK is waited for.
 [[nodiscard]] task<std::expected<std::string, std::error_code>> read_file(std::string path, std::size_t most);
 // Makes the file or replaces its contents. `bytes` must stay until this has ended. An atomic write keeps the
 // permissions of a file that it replaces.

@@ -70,12 +70,15 @@ public:
     void close() noexcept;
 
 private:
+    friend task<std::expected<int, std::error_code>> shutdown_signal();
+
     std::shared_ptr<detail::signal_listener> listener_;
     detail::descriptor descriptor_;
 };
 
 // Waits for SIGINT (Ctrl-C) or SIGTERM and gives its number: the time to end the service. It listens only while it is
-// awaited, so a second Ctrl-C during a long end kills the process as ever. Errors and exceptions as in signal_set.
+// awaited, so a second Ctrl-C during a long end kills the process as ever. A signal that has come when it is stopped,
+// by a deadline as well, is given all the same. Errors and exceptions as in signal_set.
 [[nodiscard]] task<std::expected<int, std::error_code>> shutdown_signal();
 
 }  // namespace brigade

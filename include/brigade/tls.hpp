@@ -70,7 +70,7 @@ struct tls_client_options {
     bool trust_system = true;         // the authorities in OpenSSL's default place: /etc/ssl/certs on Debian
     std::string trust_file{};         // further authorities, a PEM file; none when empty
     std::vector<std::string> alpn{};  // protocols to offer, for example "h2", "http/1.1", the preferred one first
-    tls_identity identity{};          // to show to servers that ask; none when empty
+    tls_identity identity{};          // to show to servers that ask; none when both files are empty
     // How many sessions to keep for resumption; the oldest go first. 0 keeps none.
     std::size_t session_cache_size = 256;
     // Takes any certificate for any name, so that whoever is on the way can read and change everything. For tests.
@@ -96,8 +96,9 @@ struct tls_server_options {
 class tls_context {
 public:
     // Read the files that the options name, so they block. The error is that of the first file that cannot be used;
-    // std::errc::invalid_argument for an impossible name of a protocol. A client keeps sessions and resumes them by
-    // itself, for the same server name and port; a server gives out tickets and keeps nothing.
+    // std::errc::invalid_argument for an impossible name of a protocol, and where an identity lacks its chain or its
+    // key. A client keeps sessions and resumes them by itself, for the same server name and port; a server gives out
+    // tickets and keeps nothing.
     [[nodiscard]] static std::expected<tls_context, std::error_code> client(const tls_client_options& options = {});
     [[nodiscard]] static std::expected<tls_context, std::error_code> server(const tls_server_options& options);
 

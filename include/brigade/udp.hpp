@@ -67,6 +67,7 @@ public:
     // SO_BROADCAST: without it, sending to a broadcast address is permission_denied.
     [[nodiscard]] std::expected<void, std::error_code> set_broadcast(bool on) noexcept;
     // How many routers what is sent may pass, 1 to 255: to one receiver, and to a group (at first 1, the own network).
+    // These and the next ones hold for IPv4 peers of an IPv6 socket as well.
     [[nodiscard]] std::expected<void, std::error_code> set_ttl(int hops) noexcept;
     [[nodiscard]] std::expected<void, std::error_code> set_multicast_ttl(int hops) noexcept;
     // Whether members on this machine get what is sent to a group; so at first.
@@ -86,8 +87,8 @@ public:
 private:
     using datagram_socket::datagram_socket;
 
-    // Sets the option of the socket's family.
-    [[nodiscard]] std::expected<void, std::error_code> set_by_family(int v4_name, int v6_name, int value) noexcept;
+    // Sets the option of IPv4, and of an IPv6 socket that of IPv6 as well.
+    [[nodiscard]] std::expected<void, std::error_code> set_for_both(int v4_name, int v6_name, int value) noexcept;
     [[nodiscard]] std::expected<void, std::error_code> set_membership(int v4_name, int v6_name, const endpoint& group,
                                                                       unsigned interface) noexcept;
 };

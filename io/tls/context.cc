@@ -17,8 +17,19 @@ namespace {
 
 using outcome = std::expected<void, std::error_code>;
 
-// The index that OpenSSL leaves to the program; it has a macro for it, with casts.
-constexpr int app_data = 0;
+// Where OpenSSL keeps a pointer of ours. Index 0 would be that of SSL_set_app_data(), which is the program's. Throws
+// std::bad_alloc.
+int checked_index(int index) {
+    return index != -1 ? index : throw std::bad_alloc();
+}
+int cache_index() {
+    static const int index = checked_index(::SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr));
+    return index;
+}
+int key_index() {
+    static const int index = checked_index(::SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr));
+    return index;
+}
 
 std::unexpected<std::error_code> failure() {
     return std::unexpected(detail::take_tls_error());
@@ -73,6 +84,9 @@ int no_password(char* /*buffer*/, int /*size*/, int /*for_writing*/, void* /*dat
 }
 
 outcome use_identity(SSL_CTX* context, const tls_identity& identity) {
+    if (identity.chain_file.empty() || identity.key_file.empty()) {
+        return invalid();
+    }
     ::SSL_CTX_set_default_passwd_cb(context, no_password);
     if (::SSL_CTX_use_certificate_chain_file(context, identity.chain_file.c_str()) != 1 ||
         ::SSL_CTX_use_PrivateKey_file(context, identity.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
@@ -86,8 +100,8 @@ outcome use_identity(SSL_CTX* context, const tls_identity& identity) {
 
 // The client has got a session that it can resume. Gives 1 to keep the reference.
 int keep_session(SSL* ssl, SSL_SESSION* session) noexcept {
-    auto& cache = *static_cast<detail::session_cache*>(::SSL_CTX_get_ex_data(::SSL_get_SSL_CTX(ssl), app_data));
-    const auto& key = *static_cast<const std::string*>(::SSL_get_ex_data(ssl, app_data));
+    auto& cache = *static_cast<detail::session_cache*>(::SSL_CTX_get_ex_data(::SSL_get_SSL_CTX(ssl), cache_index()));
+    const auto& key = *static_cast<const std::string*>(::SSL_get_ex_data(ssl, key_index()));
     detail::session_ptr owned(session);
     try {
         cache.put(key, std::move(owned));
@@ -138,7 +152,7 @@ outcome set_up_client(detail::tls_context_state& s, const tls_client_options& op
     if (!options.trust_file.empty() && ::SSL_CTX_load_verify_file(context, options.trust_file.c_str()) != 1) {
         return failure();
     }
-    if (!options.identity.chain_file.empty()) {
+    if (!options.identity.chain_file.empty() || !options.identity.key_file.empty()) {
         if (auto used = use_identity(context, options.identity); !used) {
             return used;
         }
@@ -154,7 +168,7 @@ outcome set_up_client(detail::tls_context_state& s, const tls_client_options& op
     if (options.session_cache_size > 0) {
         ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         ::SSL_CTX_sess_set_new_cb(context, keep_session);
-        if (::SSL_CTX_set_ex_data(context, app_data, &s.sessions) != 1) {
+        if (::SSL_CTX_set_ex_data(context, cache_index(), &s.sessions) != 1) {
             return failure();
         }
     }
@@ -171,11 +185,14 @@ outcome set_up_server(SSL_CTX* context, detail::tls_context_state& s, const tls_
     }
     if (!options.client_trust_file.empty()) {
         const char* const file = options.client_trust_file.c_str();
-        auto* const names = ::SSL_load_client_CA_file(file);
-        if (names == nullptr || ::SSL_CTX_load_verify_file(context, file) != 1) {
+        if (::SSL_CTX_load_verify_file(context, file) != 1) {
             return failure();
         }
-        ::SSL_CTX_set_client_CA_list(context, names);
+        auto* const names = ::SSL_load_client_CA_file(file);
+        if (names == nullptr) {
+            return failure();
+        }
+        ::SSL_CTX_set_client_CA_list(context, names);  // takes it over
         ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
     if (!s.alpn.empty()) {
@@ -304,7 +321,7 @@ std::expected<ssl_ptr, std::error_code> client_connection(tls_context_state& con
     }
     ::SSL_set_connect_state(ssl->get());
     // OpenSSL takes any pointer; nobody writes to it.
-    if (::SSL_set_ex_data(ssl->get(), app_data, &const_cast<std::string&>(key)) != 1) {
+    if (::SSL_set_ex_data(ssl->get(), key_index(), &const_cast<std::string&>(key)) != 1) {
         return failure();
     }
     if (!server_name.empty() || !context.accepts_any_server) {

@@ -185,6 +185,24 @@ TEST_F(files, do_not_wait_for_the_other_end_of_a_fifo) {
     });
 }
 
+TEST_F(files, are_not_confused_with_fifos_and_terminals_by_those_that_read_or_write_all) {
+    ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+    on_workers(1, [this]() -> task<> {
+        const auto alone = co_await brigade::read_file(path("fifo"), plenty);
+        EXPECT_EQ(error_of(alone), std::errc::operation_not_supported);
+        const auto refused = co_await brigade::write_file(path("fifo"), bytes_of("x"));
+        EXPECT_EQ(error_of(refused), std::errc::operation_not_supported);
+        const brigade::owned_fd other_end(::open(path("fifo").c_str(), O_RDWR | O_CLOEXEC));
+        const auto silent = co_await brigade::read_file(path("fifo"), plenty);
+        EXPECT_EQ(error_of(silent), std::errc::operation_not_supported);
+        const auto listened_to = co_await brigade::write_file(path("fifo"), bytes_of("x"));
+        EXPECT_EQ(error_of(listened_to), std::errc::operation_not_supported);
+        // Each opening makes a new terminal, whose master has nothing to read.
+        const auto quiet = co_await brigade::read_file("/dev/ptmx", plenty);
+        EXPECT_EQ(error_of(quiet), std::errc::resource_unavailable_try_again);
+    });
+}
+
 TEST_F(files, are_read_as_a_whole_up_to_a_maximum) {
     on_workers(1, [this]() -> task<> {
         const std::string text(10'000, 'x');

@@ -193,6 +193,47 @@ TEST(signal, of_the_shutdown_is_SIGTERM_or_SIGINT) {
     });
 }
 
+TEST(signal, of_the_shutdown_is_not_lost_by_a_stop_just_before) {
+    on_workers(1, []() -> task<> {
+        auto waiting = brigade::spawn(brigade::shutdown_signal());
+        co_await let_others_run();
+        waiting.request_stop();
+        ::raise(SIGTERM);
+        const next_signal got = co_await waiting;
+        EXPECT_EQ(got, SIGTERM);
+    });
+}
+
+// Counts `stopped` down when the stop has been passed on to the wait.
+task<next_signal> shutdown_or_stop(test::latch& stopped) {
+    const brigade::stop_callback tell(co_await brigade::get_stop_token(), [&stopped] { stopped.count_down(); });
+    const next_signal got = co_await brigade::shutdown_signal();
+    co_return got;
+}
+
+task<next_signal> shutdown_or_deadline(test::latch& expired) {
+    const next_signal got = co_await brigade::with_timeout(5ms, shutdown_or_stop(expired));
+    co_return got;
+}
+
+// The one worker is held from before the deadline until after the signal, so the wait is resumed after both.
+TEST(signal, of_the_shutdown_is_not_lost_by_a_deadline_just_before) {
+    on_workers(1, []() -> task<> {
+        for (bool too_late = true; too_late;) {
+            test::latch expired;
+            auto waiting = brigade::spawn(shutdown_or_deadline(expired));
+            co_await let_others_run();
+            too_late = waiting.done();
+            if (!too_late) {
+                expired.wait();
+                ::raise(SIGTERM);
+            }
+            const next_signal got = co_await waiting;
+            EXPECT_TRUE(too_late || got == SIGTERM);
+        }
+    });
+}
+
 TEST(signal, that_cannot_be_listened_for_is_refused_with_its_name) {
     brigade::executor executor({.workers = 1});
     const auto message = [&executor](int signal) {

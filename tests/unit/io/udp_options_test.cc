@@ -78,6 +78,40 @@ TEST(udp_options, options_reach_the_system) {
     });
 }
 
+TEST(udp_options, of_a_dual_stack_socket_hold_for_ipv4_peers_too) {
+    on_workers(1, []() -> task<> {
+        udp_socket both = udp_socket::bind(endpoint::any_v6(0), {.dual_stack = true}).value();
+        EXPECT_FALSE(error_of(both.set_ttl(7)));
+        EXPECT_EQ(option(both, IPPROTO_IP, IP_TTL), 7);
+        EXPECT_EQ(option(both, IPPROTO_IPV6, IPV6_UNICAST_HOPS), 7);
+        EXPECT_FALSE(error_of(both.set_multicast_ttl(3)));
+        EXPECT_EQ(option(both, IPPROTO_IP, IP_MULTICAST_TTL), 3);
+        EXPECT_EQ(option(both, IPPROTO_IPV6, IPV6_MULTICAST_HOPS), 3);
+        EXPECT_FALSE(error_of(both.set_multicast_loop(false)));
+        EXPECT_EQ(option(both, IPPROTO_IP, IP_MULTICAST_LOOP), 0);
+        EXPECT_EQ(option(both, IPPROTO_IPV6, IPV6_MULTICAST_LOOP), 0);
+        EXPECT_EQ(error_of(both.set_ttl(0)), std::errc::invalid_argument);
+        EXPECT_EQ(option(both, IPPROTO_IPV6, IPV6_UNICAST_HOPS), 7);
+        co_return;
+    });
+}
+
+TEST(udp_options, a_group_of_ipv4_is_reached_from_a_dual_stack_socket) {
+    on_workers(1, []() -> task<> {
+        const unsigned loopback = ::if_nametoindex("lo");
+        udp_socket member = udp_socket::bind(endpoint::any_v4(0)).value();
+        EXPECT_FALSE(error_of(member.join_group(endpoint::parse("239.192.7.8:0").value(), loopback)));
+        udp_socket sender = udp_socket::bind(endpoint::any_v6(0), {.dual_stack = true}).value();
+        EXPECT_FALSE(error_of(sender.set_multicast_interface(loopback)));
+        const std::string port = std::to_string(address_of(member).port());
+        const auto sent =
+            co_await sender.send_to(bytes_of("to all"), endpoint::parse("[::ffff:239.192.7.8]:" + port).value());
+        EXPECT_FALSE(error_of(sent));
+        const std::string text = co_await receive_text(member);
+        EXPECT_EQ(text, "to all");
+    });
+}
+
 TEST(udp_options, a_broadcast_needs_permission) {
     on_workers(1, []() -> task<> {
         udp_socket near = udp_socket::bind(endpoint::any_v4(0)).value();

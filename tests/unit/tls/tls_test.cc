@@ -1,6 +1,7 @@
 // Handshakes: who is believed to be whom, and what both agree upon.
 #include <brigade/tls.hpp>
 
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -206,7 +207,7 @@ TEST_F(tls, a_server_can_ask_for_certificates_of_clients) {
 
 TEST_F(tls, a_file_that_cannot_be_used_is_an_error) {
     EXPECT_EQ(error_of(tls_context::client({.trust_file = "/nonexistent"})), std::errc::no_such_file_or_directory);
-    EXPECT_EQ(error_of(tls_context::server({.identity = {.chain_file = "/nonexistent", .key_file = ""}})),
+    EXPECT_EQ(error_of(tls_context::server({.identity = {.chain_file = "/nonexistent", .key_file = "/nonexistent"}})),
               std::errc::no_such_file_or_directory);
     const auto swapped = tls_context::server(
         {.identity = {.chain_file = server_options.identity.key_file, .key_file = server_options.identity.chain_file}});
@@ -215,6 +216,26 @@ TEST_F(tls, a_file_that_cannot_be_used_is_an_error) {
         tls_context::server({.identity = {.chain_file = server_options.identity.chain_file,
                                           .key_file = trusted.issue({.names = {"other.test"}}).key_file}});
     EXPECT_EQ(error_of(mixed).message(), "key values mismatch");
+}
+
+TEST_F(tls, a_chain_without_a_key_and_a_key_without_a_chain_are_errors) {
+    const brigade::tls_identity whole = server_options.identity;
+    for (const brigade::tls_identity& half : {brigade::tls_identity{.chain_file = whole.chain_file, .key_file = ""},
+                                              brigade::tls_identity{.chain_file = "", .key_file = whole.key_file}}) {
+        client_options.identity = half;
+        EXPECT_EQ(error_of(tls_context::client(client_options)), std::errc::invalid_argument);
+        EXPECT_EQ(error_of(tls_context::server({.identity = half})), std::errc::invalid_argument);
+        server_options.names = {{.server_name = "other.test", .identity = half}};
+        EXPECT_EQ(error_of(tls_context::server(server_options)), std::errc::invalid_argument);
+    }
+    EXPECT_EQ(error_of(tls_context::server({.identity = {}})), std::errc::invalid_argument);
+}
+
+// The names in it that can be read are freed: the leak check tells.
+TEST_F(tls, a_trust_file_that_ends_in_garbage_is_an_error) {
+    std::ofstream(trusted.file(), std::ios::app) << "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    server_options.client_trust_file = trusted.file();
+    EXPECT_TRUE(error_of(tls_context::server(server_options)));
 }
 
 TEST_F(tls, a_context_is_for_one_side) {
@@ -237,6 +258,10 @@ TEST_F(tls, resumes_sessions) {
             auto [c, s] =
                 co_await brigade::when_all(tls_stream::connect(near, std::move(connected).value(), "server.test"),
                                            tls_stream::accept(far, std::move(accepted).value()));
+            // Nothing here uses what OpenSSL keeps for the program.
+            EXPECT_EQ(SSL_get_app_data(c.value().native_handle()), nullptr);
+            std::string of_the_program = "elsewhere";
+            SSL_set_app_data(c->native_handle(), &of_the_program);
             EXPECT_EQ(c.value().resumed(), i > 0);
             EXPECT_EQ(s.value().resumed(), i > 0);
             // The tickets come with the first data.

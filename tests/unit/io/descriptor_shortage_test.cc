@@ -1,0 +1,72 @@
+// Who is turned away when there is no descriptor, and who no longer when there is one again.
+#include "io/accept.hpp"
+
+#include <cstddef>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <brigade/brigade.hpp>
+
+#include "tests/support/blocking_socket.hpp"
+#include "tests/unit/io/no_descriptor_left.hpp"
+
+namespace {
+
+using brigade::endpoint;
+using brigade::owned_fd;
+using test::blocking_socket;
+
+// A listener at which some clients wait.
+class descriptor_shortage : public testing::Test {
+protected:
+    void SetUp() override {
+        if (test::checks_by_opening_pipes) {
+            GTEST_SKIP() << "UndefinedBehaviorSanitizer opens a pipe to see whether it may look at an object";
+        }
+        sockaddr_storage name{};
+        socklen_t size = sizeof(name);
+        auto* const bound = reinterpret_cast<sockaddr*>(&name);
+        const endpoint any_port = endpoint::loopback_v4(0);
+        ASSERT_EQ(::bind(listener.get(), any_port.native(), any_port.native_size()), 0);
+        ASSERT_EQ(::listen(listener.get(), 16), 0);
+        ASSERT_EQ(::getsockname(listener.get(), bound, &size), 0);
+        for (int i = 0; i < 3; ++i) {
+            clients.push_back(test::unconnected());
+            ASSERT_EQ(::connect(clients.back().fd(), bound, size), 0);
+        }
+    }
+    // Whether the client was turned away: its connection has ended.
+    bool has_ended(std::size_t client) {
+        char byte = 0;
+        return ::recv(clients[client].fd(), &byte, 1, MSG_DONTWAIT) == 0;
+    }
+
+    owned_fd listener{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    std::vector<blocking_socket> clients;
+    brigade::detail::descriptor_shortage shortage;
+};
+
+TEST_F(descriptor_shortage, turns_away_all_while_it_lasts) {
+    const test::no_descriptor_left none;
+    EXPECT_EQ(shortage.accept_or_turn_away(listener.get(), nullptr), -1);
+    EXPECT_TRUE(has_ended(0) && has_ended(1) && has_ended(2));
+}
+
+TEST_F(descriptor_shortage, that_is_over_turns_away_nobody) {
+    sockaddr_storage peer{};
+    const owned_fd served(shortage.accept_or_turn_away(listener.get(), &peer));
+    EXPECT_TRUE(served);
+    EXPECT_EQ(peer.ss_family, AF_INET);
+    EXPECT_NE(::fcntl(served.get(), F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_FALSE(has_ended(0) || has_ended(1) || has_ended(2));
+}
+
+TEST_F(descriptor_shortage, without_anybody_who_waits_ends_at_once) {
+    const owned_fd nobody(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::listen(nobody.get(), 1), 0);
+    EXPECT_EQ(shortage.accept_or_turn_away(nobody.get(), nullptr), -1);
+}
+
+}  // namespace
