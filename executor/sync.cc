@@ -10,7 +10,6 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -149,14 +148,6 @@ void asymmetric_fence_heavy() noexcept {
         std::fprintf(stderr, "brigade: membarrier failed: %s\n", ::strerrordesc_np(errno));
         std::terminate();
     }
-}
-
-void internal::poison(void* begin, std::size_t size) noexcept {
-    ASAN_POISON_MEMORY_REGION(begin, size);
-}
-
-void internal::unpoison(void* begin, std::size_t size) noexcept {
-    ASAN_UNPOISON_MEMORY_REGION(begin, size);
 }
 
 void discard(atomic<void*>* slots, std::size_t count) noexcept {

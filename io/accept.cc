@@ -51,12 +51,6 @@ int open_something() noexcept {
     return ::eventfd(0, EFD_CLOEXEC);
 }
 
-int accept_one(int listener, sockaddr_storage* peer) noexcept {
-    socklen_t size = sizeof(*peer);
-    return ::accept4(listener, reinterpret_cast<sockaddr*>(peer), peer != nullptr ? &size : nullptr,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
-
 }  // namespace
 
 descriptor_shortage::descriptor_shortage() : reserve_(open_something()) {
@@ -83,28 +77,33 @@ task<std::expected<bool, std::error_code>> descriptor_shortage::wait(std::chrono
     co_return freed;
 }
 
-int descriptor_shortage::accept_or_turn_away(int listener, sockaddr_storage* peer) noexcept {
+bool descriptor_shortage::turn_away(int listener) noexcept {
     const sync::lock lock(reserve_mutex_);
     for (int i = 0; i < most_turned_away; ++i) {
-        // The shortage may have ended since the last one was turned away.
-        const int served = accept_one(listener, peer);
-        if (served != -1 || !is_shortage(last_error())) {
-            return served;
+        const int found = open_something();
+        if (found != -1 && reserve_ == -1) {
+            reserve_ = found;
+            continue;
         }
-        if (reserve_ != -1) {
-            close_fd(reserve_);
+        if (found != -1) {
+            close_fd(found);
+            return false;
         }
+        if (reserve_ == -1) {
+            return true;  // another thread was quicker when it was to be opened again
+        }
+        close_fd(reserve_);
         const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
         const int failure = errno;
         if (fd != -1) {
             close_fd(fd);
         }
-        reserve_ = open_something();  // may fail: another thread was quicker; the next round tries again
+        reserve_ = open_something();
         if (fd == -1 && failure != ECONNABORTED && failure != EINTR) {
-            return -1;  // none waits, or there is still no descriptor: then the next pause follows
+            return true;  // none waits, or there is no descriptor even so
         }
     }
-    return -1;
+    return true;
 }
 
 task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, file_kind kind,
@@ -112,7 +111,11 @@ task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref list
     executor& home = executor::current();
     bool has_paused = false;  // and no descriptor of this executor was closed meanwhile
     for (std::chrono::milliseconds pause = first_pause;;) {
-        calling next(listener, direction::read, [peer](int fd) { return accept_one(fd, peer); });
+        calling next(listener, direction::read, [peer](int fd) {
+            socklen_t size = sizeof(*peer);
+            return ::accept4(fd, reinterpret_cast<sockaddr*>(peer), peer != nullptr ? &size : nullptr,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+        });
         const std::expected<std::size_t, std::error_code> fd = co_await next;
         if (fd) {
             co_return descriptor(home, static_cast<int>(*fd), kind);
@@ -125,15 +128,14 @@ task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref list
         }
         descriptor_shortage& shortage = reactor::of(home).shortage();
         if (has_paused) {
-            int served = -1;
-            static_cast<void>(with_fd(listener, [&shortage, &served, peer](int listening) {
-                served = shortage.accept_or_turn_away(listening, peer);
+            pause = std::min(2 * pause, longest_pause);
+            static_cast<void>(with_fd(listener, [&shortage, &has_paused](int listening) {
+                has_paused = shortage.turn_away(listening);
                 return 0;
             }));  // closed: the next call tells
-            if (served != -1) {
-                co_return descriptor(home, served, kind);
+            if (!has_paused) {
+                continue;
             }
-            pause = std::min(2 * pause, longest_pause);
         }
         const std::expected<bool, std::error_code> one_is_free = co_await shortage.wait(pause);
         if (!one_is_free) {

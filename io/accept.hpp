@@ -3,9 +3,9 @@
 // While there is none, the connections wait in the listener's backlog: an accept waits until a descriptor of this
 // executor is closed, at most for a pause that doubles from 10 ms to 250 ms, because others close descriptors as well.
 // When after a pause there is still none, it turns away those that wait: the reserve descriptor is closed, a
-// connection accepted in its place and closed, and the reserve opened again. Before each one it looks whether the
-// shortage still lasts, and if not, serves that one. So a peer learns that it is not served, and the process neither
-// spins nor stops listening.
+// connection accepted in its place and closed, and the reserve opened again. Before each one it looks whether there is
+// a descriptor again: then the reserve comes first, and the next connection is served. So a peer learns that it is not
+// served, and the process neither spins nor stops listening.
 #pragma once
 
 #include <chrono>
@@ -39,9 +39,9 @@ public:
     }
     // Waits until one_is_free(), for `limit` at most. Whether it came. operation_canceled when the task is stopped.
     [[nodiscard]] task<std::expected<bool, std::error_code>> wait(std::chrono::milliseconds limit);
-    // Accepts and closes what waits at the listener, up to a bound, as long as there is no descriptor for it. Gives the
-    // first connection for which there is one again, non-blocking, and in `peer`, if given, where it comes from; or -1.
-    [[nodiscard]] int accept_or_turn_away(int listener, sockaddr_storage* peer) noexcept;
+    // Accepts and closes what waits at the listener, up to a bound, as long as there is no descriptor. False when there
+    // is one again.
+    [[nodiscard]] bool turn_away(int listener) noexcept;
 
 private:
     sync::mutex reserve_mutex_;

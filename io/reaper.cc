@@ -32,7 +32,7 @@ bool reaped(pid_t id, int pidfd) noexcept {
 
 }  // namespace
 
-reaper& reaper_of_this_process() noexcept {
+reaper& reaper_of_this_process() {
     return sync::process_wide<reaper>();
 }
 

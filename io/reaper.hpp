@@ -44,6 +44,7 @@ private:
     owned_fd wake_;
 };
 
-[[nodiscard]] reaper& reaper_of_this_process() noexcept;
+// Throws std::bad_alloc, but not when there is a place already.
+[[nodiscard]] reaper& reaper_of_this_process();
 
 }  // namespace brigade::detail

@@ -87,10 +87,15 @@ std::expected<void, std::error_code> udp_socket::set_multicast_interface(unsigne
     if (!local) {
         return std::unexpected(local.error());
     }
+    if (local->is_v6()) {
+        const auto of_v6 = set_option(descriptor(), IPPROTO_IPV6, IPV6_MULTICAST_IF, interface);
+        if (!of_v6) {
+            return of_v6;
+        }
+    }
     ip_mreqn by_index{};
     by_index.imr_ifindex = static_cast<int>(interface);
-    const std::expected<void, std::error_code> of_v4 = set_option(descriptor(), IPPROTO_IP, IP_MULTICAST_IF, by_index);
-    return of_v4 && local->is_v6() ? set_option(descriptor(), IPPROTO_IPV6, IPV6_MULTICAST_IF, interface) : of_v4;
+    return set_option(descriptor(), IPPROTO_IP, IP_MULTICAST_IF, by_index);
 }
 
 std::expected<void, std::error_code> udp_socket::set_membership(int v4_name, int v6_name, const endpoint& group,

@@ -182,20 +182,23 @@ inline void full_fence() noexcept {
 // Registers the process with membarrier, once. Before any thread uses the fences.
 void prepare_asymmetric_fences() noexcept;
 
-namespace internal {
-void poison(void* begin, std::size_t size) noexcept;
-void unpoison(void* begin, std::size_t size) noexcept;
-}  // namespace internal
+// AddressSanitizer's, which are there only with it. Its header need not be installed.
+extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier)
+void __asan_poison_memory_region(const volatile void* begin, std::size_t size);
+void __asan_unpoison_memory_region(const volatile void* begin, std::size_t size);
+// NOLINTEND(bugprone-reserved-identifier)
+}
 // Memory that is kept for reuse: an access to it between retire() and reuse() is reported by AddressSanitizer, and by
 // an exploring build. The first `kept` bytes stay accessible, for a list of free blocks.
 inline void retire(void* block, std::size_t size, std::size_t kept) noexcept {
     if constexpr (under_address_sanitizer) {
-        internal::poison(static_cast<std::byte*>(block) + kept, size - kept);
+        __asan_poison_memory_region(static_cast<std::byte*>(block) + kept, size - kept);
     }
 }
 inline void reuse(void* block, std::size_t size) noexcept {
     if constexpr (under_address_sanitizer) {
-        internal::unpoison(block, size);
+        __asan_unpoison_memory_region(block, size);
     }
 }
 

@@ -231,7 +231,6 @@ TEST_F(tls, a_chain_without_a_key_and_a_key_without_a_chain_are_errors) {
     EXPECT_EQ(error_of(tls_context::server({.identity = {}})), std::errc::invalid_argument);
 }
 
-// The names in it that can be read are freed: the leak check tells.
 TEST_F(tls, a_trust_file_that_ends_in_garbage_is_an_error) {
     std::ofstream(trusted.file(), std::ios::app) << "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     server_options.client_trust_file = trusted.file();
