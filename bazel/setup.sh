@@ -1,5 +1,4 @@
-# Sourced by bazel/fetch, bazel/test, bazel/explore, bazel/sweep and .ci/run: installs the Debian packages they need,
-# and finds Bazel.
+# Sourced by .ci/run and the scripts of this folder: installs the Debian packages they need, and finds Bazel.
 # shellcheck shell=bash
 
 brigade_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

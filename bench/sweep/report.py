@@ -180,6 +180,8 @@ def text(lines):
     sweeps = runs.sweeps(lines)
     header, _ = sweeps[-1]
     works, network = collect(lines)
+    # Of several sweeps each has a commit of its own, which stands beside its command.
+    machine = {what: value for what, value in header["machine"].items() if what != "Brigade" or len(sweeps) == 1}
     versions = {}
     for line in lines:
         if line.get("version"):
@@ -195,7 +197,8 @@ def text(lines):
         "Every work is warmed up with a small input, and its result is checked against what it has to be and against "
         "what the others gave. bench/workloads says what each work is, with its serial version and the kernels that "
         "all C++ runtimes share; bench/peers has the other runtimes' programs. The raw results are in "
-        "benchmarks/results.jsonl. \"×&nbsp;best\" compares with the fastest runtime on as many workers. Peak memory is "
+        "benchmarks/results.jsonl. \"×&nbsp;best\" compares with the fastest runtime on as many workers. A ratio is "
+        "Brigade's figure by the other's; of times, below 1 is better. Peak memory is "
         "the largest of the process on any of the numbers of workers.",
         "",
         "To measure another runtime beside these, have its program speak the protocol that `bazel/sweep --help` "
@@ -203,7 +206,7 @@ def text(lines):
         "",
         "## Machine",
         "",
-        *table(["", ""], header["machine"].items()),
+        *table(["", ""], machine.items()),
         "",
         "Flags: " + "; ".join(f"{language}: {flags}" for language, flags in header["flags"].items()) + ".",
         "",
