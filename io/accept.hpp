@@ -1,11 +1,12 @@
 // How a listener takes connections, and goes on when the process or the system has no descriptor left for one.
 //
 // While there is none, the connections wait in the listener's backlog: an accept waits until a descriptor of this
-// executor is closed, at most for a pause that doubles from 10 ms to 250 ms, because others close descriptors as well.
-// When after a pause there is still none, it turns away those that wait: the reserve descriptor is closed, a
-// connection accepted in its place and closed, and the reserve opened again. Before each one it looks whether there is
-// a descriptor again: then the reserve comes first, and the next connection is served. So a peer learns that it is not
-// served, and the process neither spins nor stops listening.
+// executor is closed, at most for a pause that doubles from 10 ms to 250 ms, because others close descriptors as
+// well. When after a pause there is still none, it turns away those that wait: the reserve descriptor is closed, a
+// connection accepted in its place and closed, and the reserve opened again. Before each one it looks whether there
+// is a descriptor again: then the reserve comes first, and the next connection is served. So a peer learns that it is
+// not served, and the process neither spins nor stops listening. (Two executors in a shortage may take from each
+// other's look the one descriptor that is free, and turn away one connection too many.)
 #pragma once
 
 #include <chrono>

@@ -121,7 +121,7 @@ task<std::expected<int, std::error_code>> shutdown_signal() {
     signal_set signals({SIGINT, SIGTERM});
     std::expected<int, std::error_code> got = co_await signals.next();
     if (!got) {
-        // A signal may have come after the stop. From close() on, it would do what it did before; so none is lost.
+        // A signal may have come after the stop. From close() on, it would do what it did before.
         signals.close();
         if (const int signal = signals.listener_->take(); signal != 0) {
             got = signal;

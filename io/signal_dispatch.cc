@@ -37,7 +37,7 @@ sigset_t all_but(signal_bits signals) noexcept {
 
 }  // namespace
 
-signal_dispatch& dispatch_of_this_process() noexcept {
+signal_dispatch& dispatch_of_this_process() {
     return sync::process_wide<signal_dispatch>();
 }
 
@@ -46,7 +46,6 @@ void signal_dispatch::handle(int signal) noexcept {
     signal_dispatch& self = dispatch_of_this_process();  // made long ago: only a lookup
     // Here and below, pairs: the stores and the load in remove(). SIG3.
     self.inside_.fetch_add(1, std::memory_order_seq_cst);
-    bool is_given = false;
     for (signal_listener* l = self.first_.load(std::memory_order_seq_cst); l != nullptr;  // pairs: remove(), add()
          l = l->next.load(std::memory_order_seq_cst)) {                                   // pairs: remove()
         if ((l->wanted & signal_bit(signal)) != 0) {
@@ -54,11 +53,7 @@ void signal_dispatch::handle(int signal) noexcept {
             const std::uint64_t one = 1;
             // It fails only after 2^64 writes; the edge of the last one that succeeded has not been lost.
             [[maybe_unused]] const ssize_t written = ::write(l->eventfd, &one, sizeof(one));
-            is_given = true;
         }
-    }
-    if (!is_given) {
-        ::raise(signal);  // SIG5; it waits until this returns, and cannot fail
     }
     self.inside_.fetch_sub(1, std::memory_order_release);  // pairs: the load in remove()
     errno = interrupted_errno;

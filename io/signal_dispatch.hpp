@@ -15,9 +15,6 @@
 //   SIG4  For each signal: the disposition is replaced, then the receiver unblocks the signal; and in reverse the
 //         receiver has blocked it again before the former disposition is restored. So no signal that was blocked
 //         everywhere before meets its default action.
-//   SIG5  A handler that finds no listener for its signal has begun before the disposition was restored: it raises the
-//         signal once more, for that one. A change lists before it replaces and restores before it unlinks, so this
-//         ends.
 //
 // Rejected: signalfd. It gives nothing unless the signal is blocked in every thread of the process, of which a library
 // knows only its own; and it shares signals out among readers instead of giving them to each.
@@ -87,6 +84,7 @@ private:
     bool end_ = false;
 };
 
-[[nodiscard]] signal_dispatch& dispatch_of_this_process() noexcept;
+// Throws std::bad_alloc, the first time.
+[[nodiscard]] signal_dispatch& dispatch_of_this_process();
 
 }  // namespace brigade::detail

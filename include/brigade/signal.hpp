@@ -78,7 +78,8 @@ private:
 
 // Waits for SIGINT (Ctrl-C) or SIGTERM and gives its number: the time to end the service. It listens only while it is
 // awaited, so a second Ctrl-C during a long end kills the process as ever. A signal that has come when it is stopped,
-// by a deadline as well, is given all the same. Errors and exceptions as in signal_set.
+// by a deadline as well, is given all the same; between two calls of this one, a signal does what it did before, so
+// who waits again and again has a signal_set. Errors and exceptions as in signal_set.
 [[nodiscard]] task<std::expected<int, std::error_code>> shutdown_signal();
 
 }  // namespace brigade

@@ -69,6 +69,20 @@ TEST_F(descriptor_shortage, that_is_over_turns_away_nobody) {
     EXPECT_EQ(waiting(), clients.size());
 }
 
+TEST_F(descriptor_shortage, gets_its_reserve_back_when_it_has_lost_it) {
+    const int number_of_reserve = test::no_descriptor_left::lowest_free();
+    brigade::detail::descriptor_shortage loses_it;
+    {
+        const test::no_descriptor_left nor_the_reserve(number_of_reserve);
+        EXPECT_TRUE(loses_it.turn_away(listener.get()));
+        EXPECT_EQ(waiting(), clients.size());
+    }
+    EXPECT_FALSE(loses_it.turn_away(listener.get()));
+    const test::no_descriptor_left none;
+    EXPECT_TRUE(loses_it.turn_away(listener.get()));
+    EXPECT_EQ(waiting(), 0U);
+}
+
 TEST_F(descriptor_shortage, without_anybody_who_waits_ends_at_once) {
     const owned_fd nobody(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     ASSERT_EQ(::listen(nobody.get(), 1), 0);

@@ -24,18 +24,23 @@ inline constexpr bool checks_by_opening_pipes = false;
 // While it lives, the process can open nothing; a descriptor that is closed can be opened again.
 class no_descriptor_left {
 public:
-    no_descriptor_left() {
+    no_descriptor_left() : no_descriptor_left(lowest_free()) {}
+    // Nor one of that number or above, if that is closed.
+    explicit no_descriptor_left(int limit) {
         EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
         rlimit narrow = before_;
-        {
-            const brigade::owned_fd lowest_free(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-            narrow.rlim_cur = static_cast<rlim_t>(lowest_free.get());
-        }
+        narrow.rlim_cur = static_cast<rlim_t>(limit);
         EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &narrow), 0);
     }
     ~no_descriptor_left() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
     no_descriptor_left(const no_descriptor_left&) = delete;
     no_descriptor_left& operator=(const no_descriptor_left&) = delete;
+
+    // The number that the next descriptor gets.
+    [[nodiscard]] static int lowest_free() {
+        const brigade::owned_fd opened(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        return opened.get();
+    }
 
 private:
     rlimit before_{};

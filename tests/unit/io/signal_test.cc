@@ -36,20 +36,19 @@ task<next_signal> next(signal_set& signals) {
     co_return co_await signals.next();
 }
 
-// What a signal does in this process, until the guard goes.
+// What SIGUSR1 does in this process, until the guard goes.
 class former_disposition {
 public:
-    explicit former_disposition(void (*handler)(int), int signal = SIGUSR1) : signal_(signal) {
+    explicit former_disposition(void (*handler)(int)) {
         struct sigaction action{};
         action.sa_handler = handler;
-        EXPECT_EQ(::sigaction(signal_, &action, &before_), 0);
+        EXPECT_EQ(::sigaction(SIGUSR1, &action, &before_), 0);
     }
     former_disposition(const former_disposition&) = delete;
     former_disposition& operator=(const former_disposition&) = delete;
-    ~former_disposition() { EXPECT_EQ(::sigaction(signal_, &before_, nullptr), 0); }
+    ~former_disposition() { EXPECT_EQ(::sigaction(SIGUSR1, &before_, nullptr), 0); }
 
 private:
-    const int signal_;
     struct sigaction before_{};
 };
 
@@ -233,30 +232,6 @@ TEST(signal, of_the_shutdown_is_not_lost_by_a_deadline_just_before) {
             EXPECT_TRUE(too_late || got == SIGTERM);
         }
     });
-}
-
-void raise_where_it_is_not_blocked(int signal) {
-    sigset_t only{};
-    ::sigemptyset(&only);
-    ::sigaddset(&only, signal);
-    EXPECT_EQ(::pthread_sigmask(SIG_UNBLOCK, &only, nullptr), 0);
-    ::raise(signal);
-}
-
-TEST(signal, of_the_shutdown_is_given_or_does_what_it_did_before_however_the_end_of_the_wait_falls) {
-    handled_by_the_former = 0;
-    const former_disposition counts([](int) { ++handled_by_the_former; }, SIGTERM);
-    constexpr int rounds = 300;
-    int given = 0;
-    on_workers(1, [&given]() -> task<> {
-        for (int i = 0; i < rounds; ++i) {
-            std::thread sender(raise_where_it_is_not_blocked, SIGTERM);
-            const next_signal got = co_await brigade::with_timeout(50us, brigade::shutdown_signal());
-            given += got ? 1 : 0;
-            sender.join();
-        }
-    });
-    EXPECT_EQ(given + handled_by_the_former, rounds);
 }
 
 TEST(signal, that_cannot_be_listened_for_is_refused_with_its_name) {
