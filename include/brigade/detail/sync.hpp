@@ -184,10 +184,10 @@ void prepare_asymmetric_fences() noexcept;
 
 // AddressSanitizer's, which are there only with it. Its header need not be installed.
 extern "C" {
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the names are its own
 void __asan_poison_memory_region(const volatile void* begin, std::size_t size);
 void __asan_unpoison_memory_region(const volatile void* begin, std::size_t size);
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 }
 // Memory that is kept for reuse: an access to it between retire() and reuse() is reported by AddressSanitizer, and by
 // an exploring build. The first `kept` bytes stay accessible, for a list of free blocks.
