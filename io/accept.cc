@@ -109,7 +109,7 @@ bool descriptor_shortage::turn_away(int listener) noexcept {
 task<std::expected<descriptor, std::error_code>> accept_from(descriptor_ref listener, file_kind kind,
                                                              sockaddr_storage* peer) {
     executor& home = executor::current();
-    bool has_paused = false;  // and no descriptor of this executor was closed meanwhile
+    bool has_paused = false;  // and, as far as is known, there is no descriptor even so
     for (std::chrono::milliseconds pause = first_pause;;) {
         calling next(listener, direction::read, [peer](int fd) {
             socklen_t size = sizeof(*peer);

@@ -88,6 +88,7 @@ std::expected<void, std::error_code> udp_socket::set_multicast_interface(unsigne
         return std::unexpected(local.error());
     }
     if (local->is_v6()) {
+        // IPv6 first: it says that there is no such interface, where IPv4 speaks of an address.
         const auto of_v6 = set_option(descriptor(), IPPROTO_IPV6, IPV6_MULTICAST_IF, interface);
         if (!of_v6) {
             return of_v6;
